@@ -1,0 +1,56 @@
+"""The one way into a page of a company: a declared permission, inside one transaction."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from accounts.errors import DomainError
+from accounts.permissions import allows, roles_with
+from accounts.roles import Role
+
+View = Callable[..., HttpResponse]
+
+
+def company_view(permission: str) -> Callable[[View], View]:
+    """Mark a view of a company's page with the permission that it needs.
+
+    The company and the membership were resolved from the URL by CompanyMiddleware: strangers
+    never come here. A member without the right is told so with 403. The view runs in one
+    transaction, so it must render before it returns.
+    """
+    roles_with(permission)  # an unknown permission stops the start
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if getattr(request, "company", None) is None:
+                raise Http404
+            if not allows(Role(request.membership.role), permission):  # type: ignore[attr-defined]
+                return refused(request, "Your role in this workspace does not include this page.")
+            try:
+                with transaction.atomic():
+                    return view(request, *args, **kwargs)
+            except DomainError as refusal:
+                return refused(request, refusal.sentence, status=refusal.status)
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def refused(request: HttpRequest, sentence: str, *, status: int = 403) -> HttpResponse:
+    """A refusal in words: a whole page, or one sentence for an htmx target."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
+    return render(request, "403.html", {"sentence": sentence}, status=status)
+
+
+def public_view(view: View) -> View:
+    """Mark a page that needs no company: sign-in's neighbours, health, the switcher."""
+    view.public = True  # type: ignore[attr-defined]
+    return view

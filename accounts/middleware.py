@@ -1,0 +1,87 @@
+"""From the URL to the company: membership or 404, and the context for everything below."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import structlog
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.selectors.memberships import membership_for
+from accounts.tenancy.context import company_context, user_context
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class CompanyMiddleware:
+    """Resolve `company_slug` of the URL; strangers get 404, the signed-out the sign-in page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with ExitStack() as stack:
+            request.company = None  # type: ignore[attr-defined]
+            request.membership = None  # type: ignore[attr-defined]
+            request._tenancy = stack  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            if getattr(request, "user", None) is not None and request.user.is_authenticated:
+                # A shared machine must not show a company's page after signing out.
+                response.setdefault("Cache-Control", "no-store, private")
+            return response
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        slug = kwargs.pop("company_slug", None)
+        if request.user.is_authenticated:
+            request._tenancy.enter_context(user_context(request.user.pk))  # type: ignore[attr-defined]
+        if slug is None:
+            return None
+        if not request.user.is_authenticated:
+            target = urlencode({"next": request.get_full_path()})
+            response = HttpResponse(status=302)
+            response["Location"] = f"{resolve_url('account_login')}?{target}"
+            return response
+        found = membership_for(user_id=request.user.pk, slug=slug)
+        if found is None:
+            raise Http404
+        request.company, request.membership = found  # type: ignore[attr-defined]
+        request._tenancy.enter_context(company_context(found[0].pk))  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(company=found[0].slug)
+        return None
+
+
+class HtmxLoginRedirectMiddleware:
+    """An expired sign-in answers a fragment request with HX-Redirect.
+
+    fetch() would follow a 302 and put the whole sign-in page into a card.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Vary", "")
+        vary = [v for v in (response["Vary"], "HX-Request") if v]
+        if "HX-Request" not in response["Vary"]:
+            response["Vary"] = ", ".join(vary)
+        login = reverse("account_login")
+        location = response.get("Location", "")
+        if response.status_code == 302 and request.headers.get("HX-Request") == "true":
+            if urlsplit(location).path == login:
+                current = request.headers.get("HX-Current-URL", "")
+                if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
+                    current = "/"
+                path = urlsplit(current)
+                target = path.path + (f"?{path.query}" if path.query else "")
+                redirect = HttpResponse(status=200)
+                redirect["HX-Redirect"] = f"{login}?{urlencode({'next': target})}"
+                redirect["Vary"] = response["Vary"]
+                return redirect
+        return response

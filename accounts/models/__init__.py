@@ -1,0 +1,6 @@
+from accounts.models.audit import AuditEntry
+from accounts.models.company import Company
+from accounts.models.membership import Membership
+from accounts.models.user import User
+
+__all__ = ["AuditEntry", "Company", "Membership", "User"]

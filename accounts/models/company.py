@@ -1,0 +1,74 @@
+"""The tenant: a sales organisation with a workspace."""
+
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from accounts.tenancy.models import RowSecurity
+
+_ACTIVE = "(SELECT NULLIF(current_setting('app.company_id', true), '')::bigint)"
+_USER = "(SELECT NULLIF(current_setting('app.user_id', true), '')::bigint)"
+
+
+class Company(models.Model):
+    """A company and the settings that its figures depend on.
+
+    `as_of` stands for "now" in a company whose history was loaded and stands still; empty in
+    one that lives.
+    """
+
+    class VelocityNumber(models.TextChoices):
+        AVERAGE_OPEN = "average_open", "deals open on an average day"
+        IN_PLAY = "in_play", "deals in play"
+        OPENED = "opened", "deals opened"
+        OPEN_AT_END = "open_at_end", "deals open at the end"
+        CLOSED = "closed", "deals closed"
+
+    class VelocityCycle(models.TextChoices):
+        WON = "won", "deals won"
+        CLOSED = "closed", "all deals closed"
+
+    row_security: ClassVar[RowSecurity] = RowSecurity(
+        rights=("SELECT", "INSERT", "UPDATE"),
+        owned_by=f"id = {_ACTIVE}",
+        # One's own companies may be listed before one of them is chosen.
+        visible_too=(
+            "EXISTS (SELECT 1 FROM accounts_membership m WHERE m.company_id = accounts_company.id"
+            f" AND m.user_id = {_USER})"
+        ),
+    )
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=200)
+    timezone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, default="EUR")
+    fiscal_year_start_month = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(12)]
+    )
+    settle_days = models.PositiveSmallIntegerField(default=7, validators=[MaxValueValidator(60)])
+    velocity_number = models.CharField(
+        max_length=20, choices=VelocityNumber, default=VelocityNumber.AVERAGE_OPEN
+    )
+    velocity_cycle = models.CharField(
+        max_length=10, choices=VelocityCycle, default=VelocityCycle.WON
+    )
+    locale = models.CharField(max_length=10, default="en")
+    as_of = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(fiscal_year_start_month__range=(1, 12)),
+                name="accounts_company_fiscal_month",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)

@@ -1,0 +1,20 @@
+"""The four roles of a member of a company."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    OWNER = "owner"  # everything, including members and settings
+    MANAGER = "manager"  # works with the figures and corrects the facts
+    REP = "rep"  # records own deals, moves and notes
+    LEADER = "leader"  # reads
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+READERS = frozenset(Role)
+WRITERS = frozenset({Role.OWNER, Role.MANAGER, Role.REP})
+MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
+OWNERS = frozenset({Role.OWNER})

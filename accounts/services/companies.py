@@ -1,0 +1,73 @@
+"""Companies, users and memberships come into being here."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.db import connection, transaction
+
+from accounts.errors import DomainError
+from accounts.models import Company, Membership, User
+from accounts.roles import Role
+from accounts.services.audit import record_audit
+from accounts.tenancy.context import company_context
+
+
+def create_company(*, slug: str, name: str, by: User | None, now: datetime, **settings: Any) -> Company:
+    """Make a company and return it. The slug must be free; the time zone must exist."""
+    if settings.get("timezone", "UTC") not in available_timezones():
+        raise DomainError(f"There is no time zone called {settings['timezone']}.")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # The id comes first: row security only lets a company insert itself.
+            cursor.execute("SELECT nextval(pg_get_serial_sequence('accounts_company', 'id'))")
+            (company_id,) = cursor.fetchone()
+        with company_context(company_id):
+            company = Company(id=company_id, slug=slug, name=name, **settings)
+            company.full_clean(validate_unique=False, validate_constraints=False)
+            company.save(force_insert=True)
+            record_audit(
+                by=by,
+                at=now,
+                action="company.created",
+                object_type="company",
+                object_id=company_id,
+                after={"slug": slug, "name": name},
+            )
+    return company
+
+
+def create_user(*, email: str, name: str, password: str | None, by: User | None = None) -> User:
+    """Make a user with a confirmed address, or return the one who has it."""
+    from allauth.account.models import EmailAddress
+
+    existing = User.objects.filter(email__iexact=email.strip()).first()
+    if existing is not None:
+        return existing
+    with transaction.atomic():
+        user = User.objects.create_user(email=email, password=password, name=name)
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def add_member(*, company: Company, user: User, role: Role, by: User | None, now: datetime) -> Membership:
+    """Give a user a role in a company; one who has another role there gets the new one."""
+    with transaction.atomic(), company_context(company.pk):
+        membership, created = Membership.objects.get_or_create(
+            company=company, user=user, defaults={"role": role.value}
+        )
+        before = {} if created else {"role": membership.role}
+        if membership.role != role.value:
+            membership.role = role.value
+            membership.save(update_fields=["role"])
+        if created or before["role"] != role.value:
+            record_audit(
+                by=by,
+                at=now,
+                action="member.added" if created else "member.role_changed",
+                object_type="membership",
+                object_id=membership.pk,
+                before=before,
+                after={"email": user.email, "role": role.value},
+            )
+    return membership

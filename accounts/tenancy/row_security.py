@@ -1,0 +1,133 @@
+"""Row security in PostgreSQL: applied after every migration, checked at every start.
+
+Policies and grants are derived from the models, so a new table without them is one that the
+runtime role cannot read at all: forgetting fails closed.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connections, models
+
+from accounts.tenancy.models import RowSecurity
+
+_ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+class UnsafeRole(RuntimeError):
+    """The database would not hold companies apart; the product refuses to start."""
+
+
+def secured_models() -> list[type[models.Model]]:
+    """The models whose rows belong to a company, by their `row_security` mark."""
+    return [m for m in apps.get_models() if isinstance(getattr(m, "row_security", None), RowSecurity)]
+
+
+def runtime_role() -> str:
+    """The name of the role that web and workers connect as."""
+    return str(settings.DATABASES["default"]["USER"])
+
+
+def policies(model: type[models.Model]) -> dict[str, str]:
+    """The policies of one table: name -> SQL after CREATE POLICY name ON table."""
+    rules: RowSecurity = model.row_security  # type: ignore[attr-defined]
+    readable = rules.owned_by
+    if rules.visible_too:
+        readable = f"({rules.owned_by}) OR ({rules.visible_too})"
+    changeable = rules.owned_by
+    if rules.changeable:
+        changeable = f"({rules.owned_by}) AND ({rules.changeable})"
+    return {
+        "company_reads": f"FOR SELECT USING ({readable})",
+        "company_adds": f"FOR INSERT WITH CHECK ({rules.owned_by})",
+        "company_changes": f"FOR UPDATE USING ({changeable}) WITH CHECK ({changeable})",
+        "company_removes": f"FOR DELETE USING ({changeable})",
+    }
+
+
+def secure(*, using: str = "owner") -> int:
+    """Apply row security and grants to every table; returns how many tables were secured."""
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    role = quote(runtime_role())
+    secured = secured_models()
+    with connection.cursor() as cursor:
+        cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        for model in secured:
+            _secure_table(cursor, quote(model._meta.db_table), role, model)
+        # Tables of nobody's: sessions, users, sign-in, the work list. Migrations only read.
+        names = {m._meta.db_table for m in apps.get_models(include_auto_created=True)}
+        for name in sorted(names - {m._meta.db_table for m in secured}):
+            table = quote(name)
+            cursor.execute(f"REVOKE ALL ON {table} FROM {role}")
+            cursor.execute(f"GRANT {', '.join(_ALL)} ON {table} TO {role}")
+        cursor.execute(f"GRANT SELECT ON django_migrations TO {role}")
+    return len(secured)
+
+
+def _secure_table(cursor: Any, table: str, role: str, model: type[models.Model]) -> None:
+    rules: RowSecurity = model.row_security  # type: ignore[attr-defined]
+    cursor.execute(f"REVOKE ALL ON {table} FROM {role}")
+    cursor.execute(f"GRANT {', '.join(rules.rights)} ON {table} TO {role}")
+    cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    for name, body in policies(model).items():
+        cursor.execute(f"DROP POLICY IF EXISTS {name} ON {table}")
+        cursor.execute(f"CREATE POLICY {name} ON {table} {body}")
+
+
+def faults(*, using: str = "default") -> list[str]:
+    """What would let the runtime role see or change more than it should; empty is safe."""
+    found = []
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+        superuser, bypasses = cursor.fetchone()
+        if superuser:
+            found.append("The runtime role is a superuser.")
+        if bypasses:
+            found.append("The runtime role has BYPASSRLS.")
+        cursor.execute(
+            """
+            SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
+                   pg_has_role(current_user, c.relowner, 'MEMBER'),
+                   EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid
+                           AND a.attname = 'company_id' AND NOT a.attisdropped),
+                   (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY c.relname
+            """
+        )
+        expected = {m._meta.db_table for m in secured_models()}
+        outside = {m._meta.db_table for m in apps.get_models() if hasattr(m, "outside_row_security")}
+        for table, enabled, forced, owns, has_company, policy_count in cursor.fetchall():
+            if owns:
+                found.append(f"The runtime role owns {table}.")
+            if table in outside or not (table in expected or has_company):
+                continue
+            if not (enabled and forced and policy_count):
+                found.append(f"{table} has no forced row security with a policy.")
+        cursor.execute(
+            """
+            SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT
+                  coalesce(c.reloptions::text, '') LIKE '%%security_invoker=true%%'))
+            """
+        )
+        found += [f"The view {name} is not security_invoker." for (name,) in cursor.fetchall()]
+    return found
+
+
+def refuse_unsafe_role() -> None:
+    """Stop the start when the runtime role could look past row security."""
+    found = faults()
+    if found:
+        raise UnsafeRole(
+            "Leverpoint does not start, since the database would not keep companies apart: "
+            + " ".join(found)
+            + " Connect as a role without these rights (docs/operations.md) and run"
+            " `manage.py migrate`."
+        )

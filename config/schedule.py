@@ -1,0 +1,7 @@
+"""What runs by the clock. Each line says why; every task takes a lease, since two beats happen."""
+
+BEAT_SCHEDULE = {
+    # A wake-up message can be lost; the dirty rows in the database cannot. Every ten seconds
+    # the sweep sends again for what is behind, and for quarters whose calendar moved on.
+    "sweep": {"task": "metrics.sweep", "schedule": 10.0, "options": {"expires": 10}},
+}

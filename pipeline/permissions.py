@@ -1,0 +1,11 @@
+"""Rights on the facts."""
+
+from accounts.permissions import register
+from accounts.roles import MANAGERS, READERS, WRITERS
+
+DEAL_VIEW = register("deal.view", READERS)
+DEAL_OPEN = register("deal.open", WRITERS)
+DEAL_MOVE = register("deal.move", WRITERS)
+DEAL_CHANGE = register("deal.change", WRITERS)
+DEAL_CORRECT = register("deal.correct", MANAGERS)
+DEAL_IMPORT = register("deal.import", MANAGERS)
