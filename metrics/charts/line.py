@@ -1,0 +1,193 @@
+"""A line over time: with its uncertainty, marked events, a level and a target."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from metrics.charts import svg
+from metrics.charts.scale import Scale, ticks
+from metrics.charts.svg import Chart, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value over time; None is a gap. `running`: not final yet, drawn hollow and dashed."""
+
+    label: str  # on the axis
+    tip: str  # what the pointer says
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a point, e.g. the start of an experiment."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A horizontal reference between two points (indexes included): before, usual, a target."""
+
+    value: float
+    text: str
+    first: int = 0
+    last: int | None = None
+    target: bool = False
+
+
+def line(
+    *,
+    name: str,
+    title: str,
+    reading: str,
+    points: Sequence[Point],
+    tick: Callable[[float], str],
+    table: Table,
+    height: int = 190,
+    from_zero: bool = False,
+    events: Sequence[Event] = (),
+    levels: Sequence[Level] = (),
+) -> Chart:
+    """A line chart; `tick` writes a value on the axis. Without any value it has no drawing."""
+    if not any(p.value is not None for p in points):
+        return Chart(name, title, reading, table, ())
+
+    def draw(width: int) -> tuple[float, str]:
+        return _draw(width, height, points, tick, from_zero, events, levels)
+
+    drawings = svg.three_widths(title=title, reading=reading, draw=draw)
+    return Chart(name, title, reading, table, drawings)
+
+
+def _draw(
+    width: int,
+    height: int,
+    points: Sequence[Point],
+    tick: Callable[[float], str],
+    from_zero: bool,
+    events: Sequence[Event],
+    levels: Sequence[Level],
+) -> tuple[float, str]:
+    values = [v for p in points for v in (p.value, p.low, p.high) if v is not None]
+    marks = ticks([*values, *(lv.value for lv in levels)], from_zero=from_zero)
+    labels = [tick(m) for m in marks]
+    left = max(map(svg.text_width, labels)) + 10
+    top = 24.0 if events else 10.0
+    right, bottom = 14.0, height - 24.0
+    y = Scale(marks[0], marks[-1], bottom, top)
+    step = (width - left - right) / max(1, len(points) - 1)
+    middle = left + (width - left - right) / 2
+
+    def x(index: int) -> float:
+        return left + step * index if len(points) > 1 else middle
+
+    out: list[str] = []
+    for mark, label in zip(marks, labels, strict=True):
+        out.append(svg.line(left, y(mark), width - right, y(mark), class_="grid"))
+        out.append(svg.text(left - 8, y(mark) + 4, label, anchor="end"))
+    out += _axis_labels(points, x, width, height - 4.0)
+    out += _bands(points, x, y)
+    for level in levels:
+        out += _level(level, len(points), x, y)
+    out += _lines(points, x, y)
+    for event in events:
+        out += _event(event, x, top, bottom, width)
+    half = step / 2 if len(points) > 1 else (width - left - right) / 2
+    for i, point in enumerate(points):
+        start = max(0.0, x(i) - half)
+        out.append(svg.hit(start, 0, min(width, x(i) + half) - start, bottom, point.tip))
+    return height, "".join(out)
+
+
+def _axis_labels(
+    points: Sequence[Point], x: Callable[[int], float], width: int, y: float
+) -> list[str]:
+    """Every label that fits; counted from the newest, which is always named."""
+    widest = max(svg.text_width(p.label) for p in points) + 8
+    step = x(1) - x(0) if len(points) > 1 else width
+    stride = max(1, -(-int(widest) // max(1, int(step))))
+    out = []
+    for i in range(len(points) - 1, -1, -stride):
+        half = svg.text_width(points[i].label) / 2
+        at_edge = x(i) + half > width
+        out.append(
+            svg.text(
+                width if at_edge else x(i), y, points[i].label, anchor="end" if at_edge else "middle"
+            )
+        )
+    return out[::-1]
+
+
+def _bands(points: Sequence[Point], x: Callable[[int], float], y: Scale) -> list[str]:
+    out: list[str] = []
+    run: list[tuple[float, float, float]] = []
+    for i, p in enumerate([*points, Point("", "", None)]):
+        if p.low is not None and p.high is not None:
+            run.append((x(i), p.low, p.high))
+        elif run:
+            if len(run) > 1:
+                upper = [(px, y(high)) for px, _, high in run]
+                lower = [(px, y(low)) for px, low, _ in reversed(run)]
+                out.append(svg.path([*upper, *lower], class_="band", closed=True))
+            run = []
+    return out
+
+
+def _lines(points: Sequence[Point], x: Callable[[int], float], y: Scale) -> list[str]:
+    """Pieces between gaps; the piece that leads to a running point is dashed."""
+    out: list[str] = []
+    run: list[tuple[float, float]] = []
+    spots: list[str] = []
+    last = max(i for i, p in enumerate(points) if p.value is not None)
+    for i, p in enumerate(points):
+        if p.value is None:
+            out.append(svg.path(run, class_="line") if len(run) > 1 else "")
+            run = []
+            continue
+        here = (x(i), y(p.value))
+        if p.running and run:
+            out.append(svg.path([run[-1], here], class_="line open"))
+            out.append(svg.path(run, class_="line") if len(run) > 1 else "")
+            run = []
+        else:
+            run.append(here)
+        full = i == last and not p.running
+        radius = 5 if i == last else 3.5
+        spots.append(
+            svg.element(
+                "circle", cx=here[0], cy=here[1], r=radius, class_="dot full" if full else "dot"
+            )
+        )
+    out.append(svg.path(run, class_="line") if len(run) > 1 else "")
+    return [*out, *spots]
+
+
+def _level(level: Level, count: int, x: Callable[[int], float], y: Scale) -> list[str]:
+    start = x(level.first)
+    end = x(count - 1 if level.last is None else level.last)
+    at = y(level.value)
+    class_ = "target" if level.target else "level"
+    return [
+        svg.line(start, at, end, at, class_=class_),
+        svg.text(start + 4, at - 6, level.text, class_="halo"),
+    ]
+
+
+def _event(
+    event: Event, x: Callable[[int], float], top: float, bottom: float, width: int
+) -> list[str]:
+    words = svg.fit(event.text, width * 0.6)
+    half = svg.text_width(words) / 2 + 6
+    at = x(event.index)
+    centre = min(max(at, half), width - half)
+    return [
+        svg.line(at, top - 4, at, bottom, class_="event"),
+        svg.element("rect", x=centre - half, y=0, width=half * 2, height=18, rx=4, class_="flag"),
+        svg.text(centre, 13, words, class_="flag-text", anchor="middle"),
+    ]
+
+
