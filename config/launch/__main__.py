@@ -6,6 +6,7 @@ import sys
 from config.launch.engines import Engines, wanted_version
 from config.launch.places import Home, state_folder
 from config.launch.refusal import Refusal
+from config.launch.testing import run_tests
 
 
 def hold_engines() -> int:
@@ -24,18 +25,20 @@ def hold_engines() -> int:
     return 0
 
 
-COMMANDS = {"engines": hold_engines}
-
-
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        print(f"Usage: python -m config.launch {{{','.join(COMMANDS)}}}", file=sys.stderr)
-        return 2
+    """Run one command; a refusal is a sentence on standard error and exit code 1."""
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     try:
-        return COMMANDS[arguments[0]]()
+        match name:
+            case "engines":
+                return hold_engines()
+            case "test":
+                return run_tests(rest)
     except Refusal as refusal:
         print(f"\n{refusal}", file=sys.stderr)
         return 1
+    print("Usage: python -m config.launch {engines,test}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
