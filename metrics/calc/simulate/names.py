@@ -1,0 +1,170 @@
+"""Invented customers. Every name is put together from made-up syllables, so none is real."""
+
+import numpy as np
+
+_HEADS = (
+    "Bral",
+    "Quen",
+    "Tolv",
+    "Myrk",
+    "Skar",
+    "Vand",
+    "Osel",
+    "Hjem",
+    "Drau",
+    "Fenn",
+    "Galt",
+    "Ilve",
+    "Kest",
+    "Lumm",
+    "Norv",
+    "Pell",
+    "Rask",
+    "Selv",
+    "Thur",
+    "Ulst",
+    "Wend",
+    "Yrs",
+    "Zand",
+    "Aldr",
+    "Brev",
+    "Carn",
+    "Dorv",
+    "Elst",
+    "Frod",
+    "Grev",
+    "Holv",
+    "Jarn",
+    "Krev",
+    "Lind",
+    "Morv",
+    "Nest",
+)
+_TAILS = (
+    "aby",
+    "adal",
+    "aker",
+    "anne",
+    "berga",
+    "borg",
+    "dahl",
+    "dorp",
+    "eby",
+    "egge",
+    "ensted",
+    "feldt",
+    "garde",
+    "haven",
+    "hout",
+    "ingen",
+    "kamp",
+    "lund",
+    "mark",
+    "minde",
+    "nest",
+    "oord",
+    "rade",
+    "strup",
+    "sund",
+    "tofte",
+    "veld",
+    "vik",
+    "waard",
+    "weil",
+    "zijde",
+)
+_TRADES = (
+    "Logistics",
+    "Foods",
+    "Instruments",
+    "Dental Group",
+    "Shipping",
+    "Packaging",
+    "Energy",
+    "Interiors",
+    "Software",
+    "Insurance Brokers",
+    "Architects",
+    "Pumps",
+    "Textiles",
+    "Timber",
+    "Robotics",
+    "Care Homes",
+    "Schools Trust",
+    "Consulting Engineers",
+    "Hotels",
+    "Dairies",
+    "Lighting",
+    "Bicycles",
+    "Laboratories",
+    "Publishing",
+    "Bearings",
+    "Facility Services",
+    "Wholesale",
+    "Optics",
+    "Payroll",
+    "Greenhouses",
+    "Elevators",
+    "Analytics",
+    "Furniture",
+    "Pharmacies",
+    "Housing",
+    "Garages",
+    "Media",
+    "Staffing",
+    "Glass",
+    "Ceramics",
+)
+_FIRST_NAMES = (
+    "Anneke",
+    "Bastian",
+    "Carla",
+    "Dirk",
+    "Elise",
+    "Frederik",
+    "Greta",
+    "Henrik",
+    "Inge",
+    "Jasper",
+    "Katrin",
+    "Lars",
+    "Maaike",
+    "Niels",
+    "Oda",
+    "Pieter",
+    "Ronja",
+    "Sven",
+    "Tilde",
+    "Ulrike",
+    "Viggo",
+    "Wout",
+    "Yara",
+    "Hanne",
+    "Joost",
+    "Merle",
+    "Rasmus",
+    "Lotte",
+    "Timo",
+    "Freya",
+)
+
+
+def customer_names(rng: np.random.Generator, count: int) -> list[str]:
+    """`count` different names, such as "Skarberga Instruments"; at most about 40,000 exist."""
+    stems = [head + tail for head in _HEADS for tail in _TAILS]
+    order = rng.permutation(len(stems))
+    names: list[str] = []
+    for number in range(count):
+        # Each stem is used up before one comes a second time, so that few names look alike.
+        stem = stems[order[number % len(stems)]]
+        trade = _TRADES[int(rng.integers(len(_TRADES)))]
+        name = f"{stem} {trade}"
+        while name in names[-(len(stems)) :] or (number >= len(stems) and name in names):
+            name = f"{stem} {_TRADES[int(rng.integers(len(_TRADES)))]}"
+        names.append(name)
+    return names
+
+
+def contact_name(rng: np.random.Generator) -> str:
+    """The first name of somebody at the customer."""
+    return _FIRST_NAMES[int(rng.integers(len(_FIRST_NAMES)))]
