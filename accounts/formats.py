@@ -230,7 +230,9 @@ def money_interval(pair: tuple[float, float] | None, style: Style) -> str | None
     """A 95 % interval of money: 95% €567 to €1,475."""
     if pair is None:
         return None
-    return gettext("95% {low} to {high}").format(low=money(pair[0], style), high=money(pair[1], style))
+    return gettext("95% {low} to {high}").format(
+        low=money(pair[0], style), high=money(pair[1], style)
+    )
 
 
 def p_value(value: float | None, style: Style) -> str | None:

@@ -1,5 +1,6 @@
 """The tenant: a sales organisation with a workspace."""
 
+from datetime import date, datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,20 @@ class Company(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def local_day(self, instant: datetime) -> date:
+        """The company's calendar date of an instant."""
+        return instant.astimezone(self.zone).date()
+
+    def quarter_start(self, day: date) -> date:
+        """The first day of the fiscal quarter that holds this local day."""
+        months = day.year * 12 + day.month - 1
+        months -= (months - (self.fiscal_year_start_month - 1)) % 3
+        return date(months // 12, months % 12 + 1, 1)
+
+    def clock(self, now: datetime) -> datetime:
+        """What "now" is for this company: the real one, unless its history stands still."""
+        return self.as_of or now
 
     @property
     def zone(self) -> ZoneInfo:

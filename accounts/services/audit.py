@@ -5,26 +5,26 @@ from typing import Any
 
 import structlog
 
-from accounts.models import AuditEntry, User
+from accounts.actors import Actor
+from accounts.models import AuditEntry
 
 
 def record_audit(
     *,
-    by: User | None,
+    by: Actor,
     at: datetime,
     action: str,
     object_type: str,
     object_id: int | None,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-    label: str = "",
 ) -> AuditEntry:
-    """Say who did what, in the caller's transaction. `by=None` is the product itself."""
+    """Say who did what, in the caller's transaction."""
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return AuditEntry.objects.create(
         at=at,
-        actor=by,
-        actor_label=label or (by.email if by else "Leverpoint"),
+        actor_id=by.user_id,
+        actor_label=by.label,
         action=action,
         object_type=object_type,
         object_id=object_id,

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from django.db import connection, transaction
 
+from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.models import Company, Membership, User
 from accounts.roles import Role
@@ -13,7 +14,7 @@ from accounts.services.audit import record_audit
 from accounts.tenancy.context import company_context
 
 
-def create_company(*, slug: str, name: str, by: User | None, now: datetime, **settings: Any) -> Company:
+def create_company(*, slug: str, name: str, by: Actor, now: datetime, **settings: Any) -> Company:
     """Make a company and return it. The slug must be free; the time zone must exist."""
     if settings.get("timezone", "UTC") not in available_timezones():
         raise DomainError(f"There is no time zone called {settings['timezone']}.")
@@ -37,7 +38,7 @@ def create_company(*, slug: str, name: str, by: User | None, now: datetime, **se
     return company
 
 
-def create_user(*, email: str, name: str, password: str | None, by: User | None = None) -> User:
+def create_user(*, email: str, name: str, password: str | None) -> User:
     """Make a user with a confirmed address, or return the one who has it."""
     from allauth.account.models import EmailAddress
 
@@ -50,7 +51,7 @@ def create_user(*, email: str, name: str, password: str | None, by: User | None 
     return user
 
 
-def add_member(*, company: Company, user: User, role: Role, by: User | None, now: datetime) -> Membership:
+def add_member(*, company: Company, user: User, role: Role, by: Actor, now: datetime) -> Membership:
     """Give a user a role in a company; one who has another role there gets the new one."""
     with transaction.atomic(), company_context(company.pk):
         membership, created = Membership.objects.get_or_create(

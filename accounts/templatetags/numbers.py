@@ -1,6 +1,6 @@
 """Template filters, one per kind of number; each takes the page's `style`.
 
-    {{ figures.velocity|money_per_day:style }}
+{{ figures.velocity|money_per_day:style }}
 """
 
 from collections.abc import Callable

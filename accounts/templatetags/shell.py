@@ -25,9 +25,7 @@ def icon(name: str, label: str = "") -> SafeString:
             href,
             name,
         )
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', href, name
-    )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', href, name)
 
 
 @register.simple_tag(takes_context=True)

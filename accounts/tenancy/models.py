@@ -84,6 +84,14 @@ class TenantModel(models.Model):
     class Meta:
         abstract = True
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.refuse_other_company()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        self.refuse_other_company()
+        return super().delete(*args, **kwargs)
+
     def refuse_other_company(self) -> None:
         """Fill in the active company; raise if the row names another one."""
         active = require_company_id()
@@ -93,11 +101,3 @@ class TenantModel(models.Model):
             raise WrongCompany(
                 f"{self._meta.label} of company {self.company_id} while {active} is active."
             )
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.refuse_other_company()
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        self.refuse_other_company()
-        return super().delete(*args, **kwargs)

@@ -12,6 +12,13 @@ from django.db import connections, models
 
 from accounts.tenancy.models import RowSecurity
 
+# Operators' commands and tasks know a company by its slug before they are inside it: this
+# function tells the id behind a slug and nothing else.
+_COMPANY_ID = """
+    CREATE OR REPLACE FUNCTION app_company_id(wanted text) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public
+    AS $$ SELECT id FROM accounts_company WHERE slug = wanted $$
+"""
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -21,7 +28,9 @@ class UnsafeRole(RuntimeError):
 
 def secured_models() -> list[type[models.Model]]:
     """The models whose rows belong to a company, by their `row_security` mark."""
-    return [m for m in apps.get_models() if isinstance(getattr(m, "row_security", None), RowSecurity)]
+    return [
+        m for m in apps.get_models() if isinstance(getattr(m, "row_security", None), RowSecurity)
+    ]
 
 
 def runtime_role() -> str:
@@ -64,6 +73,9 @@ def secure(*, using: str = "owner") -> int:
             cursor.execute(f"REVOKE ALL ON {table} FROM {role}")
             cursor.execute(f"GRANT {', '.join(_ALL)} ON {table} TO {role}")
         cursor.execute(f"GRANT SELECT ON django_migrations TO {role}")
+        cursor.execute(_COMPANY_ID)
+        cursor.execute("REVOKE ALL ON FUNCTION app_company_id(text) FROM PUBLIC")
+        cursor.execute(f"GRANT EXECUTE ON FUNCTION app_company_id(text) TO {role}")
     return len(secured)
 
 
@@ -82,9 +94,7 @@ def faults(*, using: str = "default") -> list[str]:
     """What would let the runtime role see or change more than it should; empty is safe."""
     found = []
     with connections[using].cursor() as cursor:
-        cursor.execute(
-            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        )
+        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
         superuser, bypasses = cursor.fetchone()
         if superuser:
             found.append("The runtime role is a superuser.")
@@ -102,7 +112,9 @@ def faults(*, using: str = "default") -> list[str]:
             """
         )
         expected = {m._meta.db_table for m in secured_models()}
-        outside = {m._meta.db_table for m in apps.get_models() if hasattr(m, "outside_row_security")}
+        outside = {
+            m._meta.db_table for m in apps.get_models() if hasattr(m, "outside_row_security")
+        }
         for table, enabled, forced, owns, has_company, policy_count in cursor.fetchall():
             if owns:
                 found.append(f"The runtime role owns {table}.")

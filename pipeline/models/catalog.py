@@ -40,9 +40,7 @@ class Rep(TenantModel):
     name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     team = TenantForeignKey(Team, null=True, blank=True, related_name="reps")
-    membership = TenantForeignKey(
-        "accounts.Membership", null=True, blank=True, related_name="reps"
-    )
+    membership = TenantForeignKey("accounts.Membership", null=True, blank=True, related_name="reps")
     mailbox_linked_at = models.DateTimeField(null=True, blank=True)
     left_on = models.DateField(null=True, blank=True)
 
@@ -127,7 +125,9 @@ class LostReason(TenantModel):
     class Meta:
         constraints = [
             *tenant_constraints("pipeline_lostreason"),
-            models.UniqueConstraint(fields=["company", "detail"], name="pipeline_lostreason_detail"),
+            models.UniqueConstraint(
+                fields=["company", "detail"], name="pipeline_lostreason_detail"
+            ),
         ]
 
     def __str__(self) -> str:

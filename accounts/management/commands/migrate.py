@@ -23,7 +23,11 @@ class Command(Migrate):
                 "Migrations run as the owner role: set DATABASE_OWNER_URL (docs/operations.md)."
             )
         super().handle(*args, **options)
-        if options["database"] == "owner" and not options["plan"] and not options["check_unapplied"]:
+        if (
+            options["database"] == "owner"
+            and not options["plan"]
+            and not options["check_unapplied"]
+        ):
             count = secure(using="owner")
             if options["verbosity"] >= 1:
                 self.stdout.write(f"Row security and grants applied to {count} tables.")

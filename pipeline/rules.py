@@ -1,0 +1,88 @@
+"""Which moves are allowed, and why not: pure, with a sentence for each refusal."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not allowed, because."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A move, correction or withdrawal that somebody wants to record.
+
+    `from_name` and `to_name` are the stages' names (None where there is none), `opened_at` the
+    instant of the deal's first transition, `final_before` the day before which quarters are
+    final (None when none is).
+    """
+
+    from_name: str | None
+    to_name: str | None
+    same_pipeline: bool
+    occurred_at: datetime
+    occurred_on: date
+    now: datetime
+    opened_at: datetime | None
+    manages: bool
+    final_before: date | None
+
+
+def future(entry: Entry) -> Refused | None:
+    """Nothing happens in the future; clocks may differ by five minutes."""
+    if entry.occurred_at > entry.now + CLOCKS_DIFFER:
+        return Refused("This lies in the future. Choose a time that has passed.")
+    return None
+
+
+def foreign_stage(entry: Entry) -> Refused | None:
+    if not entry.same_pipeline:
+        return Refused(
+            f"{entry.to_name} is a stage of another pipeline. Choose one of this deal's."
+        )
+    return None
+
+
+def same_stage(entry: Entry) -> Refused | None:
+    if entry.from_name is not None and entry.from_name == entry.to_name:
+        return Refused(f"The deal is in {entry.to_name} already.")
+    return None
+
+
+def before_opening(entry: Entry) -> Refused | None:
+    if entry.opened_at is not None and entry.occurred_at < entry.opened_at:
+        return Refused(
+            f"The deal was opened on {entry.opened_at:%-d %B %Y}, after this move."
+            " To open it earlier, correct its first move."
+        )
+    return None
+
+
+def final_quarter(entry: Entry) -> Refused | None:
+    closed = entry.final_before is not None and entry.occurred_on < entry.final_before
+    if closed and not entry.manages:
+        return Refused(
+            "This falls into a quarter that is closed. Ask a manager to record it:"
+            " it will restate that quarter."
+        )
+    return None
+
+
+MOVE = (future, foreign_stage, same_stage, before_opening, final_quarter)
+CORRECTION = (future, foreign_stage, final_quarter)
+# What another system recorded is taken as it is: only what cannot be true is refused.
+IMPORT = (future, foreign_stage)
+
+
+def check(entry: Entry, rules: tuple) -> Refused | None:  # type: ignore[type-arg]
+    """The first rule that refuses the entry, or None."""
+    for rule in rules:
+        refused: Refused | None = rule(entry)
+        if refused is not None:
+            return refused
+    return None

@@ -1,0 +1,98 @@
+"""Record a call, meeting or e-mail, and the note about it."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from accounts.errors import DomainError
+from accounts.models import Company
+from accounts.services.audit import record_audit
+from accounts.tenancy.context import require_company_id
+from pipeline import rules
+from pipeline.models import Activity, Deal, Note
+
+
+def record_activity(
+    *,
+    by: Actor,
+    deal_id: int,
+    kind: str,
+    happened_at: datetime,
+    now: datetime,
+    subject: str = "",
+    rep_id: int | None = None,
+    note: str = "",
+) -> Activity:
+    """Record that a call, meeting or e-mail happened, with its note if there is one."""
+    if kind not in Activity.Kind.values:
+        raise DomainError("Choose call, meeting or e-mail.")
+    if happened_at > now + rules.CLOCKS_DIFFER:
+        raise DomainError("This lies in the future. Choose a time that has passed.")
+    with transaction.atomic():
+        if not Deal.objects.filter(pk=deal_id).exists():
+            raise DomainError("This deal does not exist.")
+        company = Company.objects.get(pk=require_company_id())
+        activity = Activity.objects.create(
+            deal_id=deal_id,
+            rep_id=rep_id,
+            kind=kind,
+            happened_at=happened_at,
+            happened_on=company.local_day(happened_at),
+            subject=subject.strip()[:250],
+            recorded_at=now,
+            recorded_by_id=by.user_id,
+        )
+        record_audit(
+            by=by,
+            at=now,
+            action=f"{kind}.recorded",
+            object_type="deal",
+            object_id=deal_id,
+            after={"happened_at": happened_at.isoformat(), "subject": activity.subject},
+        )
+        if note.strip():
+            add_note(
+                by=by, deal_id=deal_id, body=note, now=now, activity_id=activity.pk, rep_id=rep_id
+            )
+    return activity
+
+
+def add_note(
+    *,
+    by: Actor,
+    deal_id: int,
+    body: str,
+    now: datetime,
+    activity_id: int | None = None,
+    rep_id: int | None = None,
+) -> Note:
+    """Add a note to a deal, or to one of its activities."""
+    if not body.strip():
+        raise DomainError("Write something first.")
+    if len(body) > 20_000:
+        raise DomainError("A note has at most 20,000 characters. Split it into two.")
+    if "\x00" in body:
+        raise DomainError("This note holds a character that cannot be kept. Type it again.")
+    with transaction.atomic():
+        if not Deal.objects.filter(pk=deal_id).exists():
+            raise DomainError("This deal does not exist.")
+        if activity_id and not Activity.objects.filter(pk=activity_id, deal_id=deal_id).exists():
+            raise DomainError("This call, meeting or e-mail belongs to another deal.")
+        note = Note.objects.create(
+            deal_id=deal_id,
+            activity_id=activity_id,
+            rep_id=rep_id,
+            body=body.strip(),
+            written_at=now,
+            author_id=by.user_id,
+        )
+        record_audit(
+            by=by,
+            at=now,
+            action="note.added",
+            object_type="deal",
+            object_id=deal_id,
+            after={"note": note.pk},
+        )
+    return note
