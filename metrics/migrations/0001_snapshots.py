@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('computed_at', models.DateTimeField()),
                 ('definitions', models.JSONField()),
                 ('figures', models.JSONField()),
+                ('digest', models.CharField(max_length=32)),
                 ('cause', models.JSONField(blank=True, default=dict)),
                 ('imported', models.BooleanField(default=False)),
                 ('company', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.company')),

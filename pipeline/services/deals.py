@@ -86,6 +86,7 @@ def open_deal(
             raise DomainError("This lies in the future. Choose a time that has passed.")
         attributes["currency"] = attributes.get("currency") or company.currency
         deal = Deal(pipeline_id=pipeline_id, name=name.strip(), version=0, **attributes)
+        deal.refuse_other_company()
         deal.full_clean(validate_unique=False, exclude=["company", "path"])
         deal.save()
         transition = append(
