@@ -27,6 +27,10 @@ def state_folder() -> Path:
     return folder / "leverpoint"
 
 
+class Busy(Refusal):
+    """Another run holds the state folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """Passwords of the private engines and Django's key; made once, never printed."""
@@ -41,7 +45,7 @@ class Secrets:
 class Home:
     """A state folder that this process holds alone.
 
-    Raises Refusal when the folder cannot be written or another run holds it.
+    Raises Refusal when the folder cannot be written, Busy when another run holds it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +70,7 @@ class Home:
             holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._lock)
             self._lock = None
-            raise Refusal(
+            raise Busy(
                 f"Another run (process {holder}) is using {self.path}. Stop it with Ctrl-C, or "
                 "start this one on a folder of its own: LEVERPOINT_HOME=/another/folder make run"
             ) from None

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 _EXEC_CHILD = Path(__file__).with_name("exec_child.py")
+_WARDEN = Path(__file__).with_name("warden.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,55 @@ def command(
     return [*script, *map(str, argv)]
 
 
+class Warden:
+    """The process that ends ours when this one is killed without a chance to.
+
+    PR_SET_PDEATHSIG alone reaches the programs but not their children, and only on Linux.
+    """
+
+    def __init__(self, grace: float) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_WARDEN), str(grace)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+
+    def tell(self, line: str) -> None:
+        assert self._popen.stdin is not None
+        try:
+            self._popen.stdin.write(f"{line}\n".encode())
+            self._popen.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return  # killed, or dismissed: the programs are still bound by their death signal
+
+    def dismiss(self) -> None:
+        """Our own end is orderly: what is still listed is ended now."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.close()
+        self._popen.wait()
+
+
+_wardens: list[Warden] = []
+
+
+@contextmanager
+def watched(grace: float = 10.0) -> Iterator[None]:
+    """Every program started in this block ends with this process, whatever ends it."""
+    warden = Warden(grace)
+    _wardens.append(warden)
+    try:
+        yield
+    finally:
+        _wardens.remove(warden)
+        warden.dismiss()
+
+
+def _tell_wardens(line: str) -> None:
+    for warden in _wardens:
+        warden.tell(line)
+
+
 class Process:
     """One running program, in a process group of its own."""
 
@@ -54,8 +105,7 @@ class Process:
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.stop_signal = stop_signal
-        output = open(log, "ab") if log else None
-        try:
+        with open(log, "ab") if log else nullcontext() as output:
             self._popen = subprocess.Popen(
                 command(argv, account=account, death_signal=stop_signal),
                 stdin=subprocess.DEVNULL,
@@ -64,9 +114,7 @@ class Process:
                 env=dict(environment),
                 cwd=folder,
             )
-        finally:
-            if output:
-                output.close()
+        _tell_wardens(f"+{self.pid} {int(stop_signal)}")
 
     @property
     def pid(self) -> int:
@@ -84,14 +132,23 @@ class Process:
     def stop(self, grace: float) -> bool:
         """Stop it and all it started; true if it went by itself within `grace` seconds."""
         self.signal()
+        clean = self.wait(grace)
+        self.end()
+        return clean
+
+    def wait(self, seconds: float) -> bool:
+        """Has it ended within so many seconds?"""
         try:
-            self._popen.wait(grace)
-            clean = True
+            self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            clean = False
+            return False
+        return True
+
+    def end(self) -> None:
+        """Leave nothing of it or of what it started."""
         kill_group(self.pid)
         self._popen.wait(10)
-        return clean
+        _tell_wardens(f"-{self.pid}")
 
 
 def kill_group(group: int) -> None:

@@ -1,0 +1,56 @@
+# Two commands: `make run` for a workspace, `make test` for the tests.
+# Honoured: PYTHON, HOST, PORT, LEVERPOINT_HOME, DATABASE_URL, DATABASE_OWNER_URL, REDIS_URL, PG.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+SETUP := @python=$$(config/launch/find-python) && "$$python" config/launch/setup.py
+VENV := .venv/bin
+ARGS ?=
+# For tools that import the settings and never dial.
+NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
+
+.PHONY: help run setup test check fix bench seed manage engines
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## set up what is missing, start everything, print the address
+	$(SETUP) app engines
+	@exec $(VENV)/python -m config.launch run
+
+setup: ## set up everything, for developing too, and start nothing
+	$(SETUP) app engines dev
+
+test: ## set up and run the tests (ARGS="tests/accounts -x", PG=16)
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m config.launch test $(ARGS)
+
+check: ## lint, types, layers, and migrations that match the models
+	$(SETUP) app engines dev
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/lint-imports
+	$(NOWHERE) $(VENV)/mypy metrics/calc pipeline/importers config/launch
+	$(VENV)/python -m config.launch manage makemigrations --check --dry-run
+
+fix: ## format, and mend what the linter can
+	$(SETUP) app engines dev
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+bench: ## one million deals beside DuckDB (takes minutes)
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m benchmarks $(ARGS)
+
+seed: ## make the demo company again, if there is none
+	$(SETUP) app engines
+	@exec $(VENV)/python -m config.launch manage make_demo --if-empty $(ARGS)
+
+manage: ## a command of manage.py on the same database: ARGS="recompute --slug demo --all"
+	$(SETUP) app engines
+	@exec $(VENV)/python -m config.launch manage $(ARGS)
+
+engines: ## the private PostgreSQL and Redis alone, until Ctrl-C
+	$(SETUP) app engines
+	@exec $(VENV)/python -m config.launch engines
