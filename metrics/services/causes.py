@@ -1,0 +1,62 @@
+"""Who and what caused a restatement: the facts recorded since the version before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import Company
+
+_LISTED = 50
+_FACTS = """
+    SELECT 'move' AS what, t.id, t.deal_id, d.name, t.occurred_at, t.recorded_at,
+           coalesce(u.email, t.origin) AS who
+    FROM pipeline_stagetransition t
+    JOIN pipeline_deal d ON d.company_id = t.company_id AND d.id = t.deal_id
+    LEFT JOIN accounts_user u ON u.id = t.recorded_by_id
+    WHERE t.company_id = %(company)s AND t.recorded_at > %(since)s
+      AND (t.occurred_at < %(as_of)s OR t.replaces_id IN (
+           SELECT r.id FROM pipeline_stagetransition r
+           WHERE r.company_id = %(company)s AND r.occurred_at < %(as_of)s))
+    UNION ALL
+    SELECT 'change of ' || c.field, c.id, c.deal_id, d.name, c.changed_at, c.changed_at,
+           coalesce(u.email, c.origin)
+    FROM pipeline_dealchange c
+    JOIN pipeline_deal d ON d.company_id = c.company_id AND d.id = c.deal_id
+    LEFT JOIN accounts_user u ON u.id = c.changed_by_id
+    WHERE c.company_id = %(company)s AND c.changed_at > %(since)s
+    ORDER BY 6, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The facts behind a restatement, at most fifty listed, and how many there are in all."""
+
+    facts: tuple[dict[str, Any], ...] = ()
+    count: int = 0
+    text: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"facts": list(self.facts), "count": self.count, "text": self.text}
+
+
+def facts_since(*, company: Company, since: datetime, as_of: datetime) -> Cause:
+    """What was recorded after `since` that may count before `as_of`, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"company": company.pk, "since": since, "as_of": as_of})
+        rows = cursor.fetchall()
+    facts = tuple(
+        {
+            "what": what,
+            "id": row_id,
+            "deal_id": deal_id,
+            "deal": name,
+            "occurred_at": occurred_at.isoformat(),
+            "recorded_at": recorded_at.isoformat(),
+            "by": who,
+        }
+        for what, row_id, deal_id, name, occurred_at, recorded_at, who in rows[:_LISTED]
+    )
+    return Cause(facts, len(rows))

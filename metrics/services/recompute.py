@@ -1,0 +1,237 @@
+"""Recompute quarters from the facts: one at a time behind its dirty row, or all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.models import Company
+from accounts.tenancy.context import company_context
+from metrics.calc.calendar import (
+    Quarter,
+    as_of_for,
+    final_at,
+    local_midnight,
+    moment,
+    quarter_of,
+    quarters_between,
+    status,
+)
+from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables, stored_figures
+from metrics.calc.stored import DEFINITIONS
+from metrics.models import Snapshot
+from metrics.readers import first_opened_on, read_history, read_rates
+from metrics.services.causes import Cause, facts_since
+from metrics.services.publish import Computed, Published, publish
+from pipeline.models import DirtyQuarter, Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """What came of recomputing one quarter: rows written and removed, restated pipelines."""
+
+    quarter: Quarter
+    written: int
+    removed: int
+    restated: bool
+
+
+def definitions_of(*, company: Company, stages: Sequence[str]) -> dict[str, Any]:
+    """What a snapshot was computed with: kept beside its figures."""
+    return {
+        "definitions": DEFINITIONS,
+        "timezone": company.timezone,
+        "currency": company.currency,
+        "fiscal_year_start_month": company.fiscal_year_start_month,
+        "settle_days": company.settle_days,
+        "velocity_number": str(company.velocity_number),
+        "velocity_cycle": str(company.velocity_cycle),
+        "stages": list(stages),
+        "code": settings.CODE_VERSION,
+    }
+
+
+def all_quarters(*, company: Company, now: datetime) -> tuple[Quarter, ...]:
+    """Every quarter from the company's first transition to its "now"; none without a history."""
+    first = first_opened_on(company=company)
+    today = company.local_day(company.clock(now))
+    if first is None or first > today:
+        return ()
+    return quarters_between(first, today, company.fiscal_year_start_month)
+
+
+def recompute_quarter(
+    *, company_id: int, quarter_start: date, now: datetime, force: bool = False
+) -> Recomputed | None:
+    """Bring one quarter up to date if its dirty row says that it is behind, or the day is due.
+
+    Holds the dirty row for as long as it computes, which waits for the writers in flight, so
+    that nothing committed is missed. Safe to run twice and side by side. None: nothing to do.
+    """
+    with company_context(company_id), transaction.atomic():
+        _allow_time()
+        row = (
+            DirtyQuarter.objects.select_for_update()
+            .filter(company_id=company_id, quarter_start=quarter_start)
+            .first()
+        )
+        if row is None:
+            return None
+        due = row.due_at is not None and row.due_at <= now
+        if not (force or due or row.gen > row.done_gen):
+            return None
+        company = Company.objects.get(pk=company_id)
+        quarter = quarter_of(quarter_start, company.fiscal_year_start_month)
+        done = None
+        if quarter.start == quarter_start and _begun(company, quarter, now):
+            done = _recompute(company, quarter, now)
+        row.done_gen = row.gen
+        row.due_at = _next_due(company, quarter, now)
+        row.save(update_fields=["done_gen", "due_at"])
+        _open_next_quarter(company, quarter, now)
+        return done
+
+
+def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
+    """Recompute every quarter of a company from one reading of its whole history."""
+    with company_context(company_id), transaction.atomic():
+        _allow_time()
+        company = Company.objects.get(pk=company_id)
+        quarters = all_quarters(company=company, now=now)
+        _ensure_dirty_rows(company, quarters)
+        rows = list(
+            DirtyQuarter.objects.select_for_update()
+            .filter(company_id=company_id)
+            .order_by("quarter_start")
+        )
+        done = {q.start: [0, 0, False] for q in quarters}
+        rates = read_rates(company=company)
+        for pipeline_id in _pipelines():
+            history = read_history(company=company, pipeline_id=pipeline_id)
+            as_ofs = [_as_of(company, pipeline_id, q, now) for q in quarters]
+            moments = [moment(as_of, company.zone) for as_of in as_ofs]
+            tables = quarter_tables(history, list(zip(quarters, moments, strict=True)), rates)
+            for table, as_of in zip(tables, as_ofs, strict=True):
+                published = _publish(company, pipeline_id, table, as_of, now)
+                tally = done[table.quarter.start]
+                tally[0] += published.written
+                tally[1] += published.removed
+                tally[2] = tally[2] or published.restated
+        for row in rows:
+            row.done_gen = row.gen
+            quarter = quarter_of(row.quarter_start, company.fiscal_year_start_month)
+            row.due_at = _next_due(company, quarter, now)
+        DirtyQuarter.objects.bulk_update(rows, ["done_gen", "due_at"])
+        return [Recomputed(q, *done[q.start]) for q in quarters]  # type: ignore[arg-type]
+
+
+def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
+    written, removed, restated = 0, 0, False
+    rates = read_rates(company=company)
+    for pipeline_id in _pipelines():
+        history = read_history(
+            company=company, pipeline_id=pipeline_id, start=quarter.start, end=quarter.end
+        )
+        as_of = _as_of(company, pipeline_id, quarter, now)
+        table = quarter_table(history, quarter, moment(as_of, company.zone), rates)
+        published = _publish(company, pipeline_id, table, as_of, now)
+        written += published.written
+        removed += published.removed
+        restated = restated or published.restated
+    return Recomputed(quarter, written, removed, restated)
+
+
+def _publish(
+    company: Company, pipeline_id: int, table: QuarterTable, as_of: datetime, now: datetime
+) -> Published:
+    quarter = table.quarter
+    kept = _final_row(company, pipeline_id, quarter)
+    first_day = first_opened_on(company=company)
+    computed = Computed(
+        pipeline_id=pipeline_id,
+        quarter=quarter,
+        status="final"
+        if kept
+        else status(quarter, company.settle_days, company.zone, company.clock(now)),
+        first=first_day is not None and quarter.start <= first_day < quarter.end,
+        as_of=as_of,
+        definitions=definitions_of(company=company, stages=table.stages),
+        figures=dict(stored_figures(table)),
+    )
+    cause = Cause()
+    if kept is not None:
+        cause = facts_since(company=company, since=kept["computed_at"], as_of=as_of)
+    return publish(company=company, computed=computed, now=now, cause=cause)
+
+
+def _final_row(company: Company, pipeline_id: int, quarter: Quarter) -> dict[str, Any] | None:
+    """The newest final version of the quarter: once final, always final."""
+    found: dict[str, Any] | None = (
+        Snapshot.objects.filter(
+            pipeline_id=pipeline_id, quarter_start=quarter.start, status=Snapshot.Status.FINAL
+        )
+        .order_by("-version", "-computed_at")
+        .values("as_of", "computed_at")
+        .first()
+    )
+    return found
+
+
+def _as_of(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) -> datetime:
+    """What the quarter's figures are relative to: that of its final version, if it has one."""
+    kept = _final_row(company, pipeline_id, quarter)
+    if kept is not None:
+        as_of: datetime = kept["as_of"]
+        return as_of
+    return as_of_for(quarter, company.settle_days, company.zone, company.clock(now))
+
+
+def _pipelines() -> list[int]:
+    return list(Pipeline.objects.order_by("position", "id").values_list("id", flat=True))
+
+
+def _begun(company: Company, quarter: Quarter, now: datetime) -> bool:
+    first = first_opened_on(company=company)
+    today = company.local_day(company.clock(now))
+    has_rows = Snapshot.objects.filter(quarter_start=quarter.start).exists()
+    return has_rows or (first is not None and first < quarter.end and quarter.start <= today)
+
+
+def _next_due(company: Company, quarter: Quarter, now: datetime) -> datetime | None:
+    """When the calendar alone makes the quarter stale: its next local midnight until final.
+
+    A company whose history stands still (as_of) has no calendar.
+    """
+    if company.as_of is not None:
+        return None
+    end = final_at(quarter, company.settle_days, company.zone)
+    if now >= end:
+        return None
+    tomorrow = company.local_day(now) + timedelta(days=1)
+    return min(local_midnight(tomorrow, company.zone), end)
+
+
+def _open_next_quarter(company: Company, quarter: Quarter, now: datetime) -> None:
+    """When a quarter has ended, the work list needs the row of the one that runs now."""
+    if company.as_of is None and company.local_day(now) >= quarter.end:
+        today = company.local_day(now)
+        later = quarters_between(quarter.end, today, company.fiscal_year_start_month)
+        _ensure_dirty_rows(company, later)
+
+
+def _ensure_dirty_rows(company: Company, quarters: Sequence[Quarter]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO pipeline_dirtyquarter (company_id, quarter_start, gen, done_gen)"
+            " SELECT %s, q, 1, 0 FROM unnest(%s::date[]) AS q ORDER BY q ON CONFLICT DO NOTHING",
+            [company.pk, [q.start for q in quarters]],
+        )
+
+
+def _allow_time() -> None:
+    """A large history takes longer than a page may: the task's own limit is 120 s."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '110s'")

@@ -1,0 +1,47 @@
+"""What is left to do, and who does it now."""
+
+import os
+import socket
+from datetime import date, datetime, timedelta
+
+from django.db import connection
+
+_BEHIND = """
+    SELECT company_id, quarter_start FROM pipeline_dirtyquarter
+    WHERE (gen > done_gen OR due_at <= %(now)s)
+      AND (%(company)s::bigint IS NULL OR company_id = %(company)s)
+    ORDER BY company_id, quarter_start
+"""
+_LEASE = """
+    INSERT INTO metrics_lease (name, holder, expires_at, last_run_at)
+    VALUES (%(name)s, %(holder)s, %(until)s, %(now)s)
+    ON CONFLICT (name) DO UPDATE
+    SET holder = excluded.holder, expires_at = excluded.expires_at, last_run_at = %(now)s
+    WHERE metrics_lease.expires_at <= %(now)s
+       OR metrics_lease.expires_at > %(now)s + interval '1 hour'
+"""
+
+
+def behind(*, now: datetime, company_id: int | None = None) -> list[tuple[int, date]]:
+    """The quarters whose figures may be stale, of one company or of all."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND, {"now": now, "company": company_id})
+        return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def leased(*, name: str, seconds: int, now: datetime) -> bool:
+    """Take the lease of a periodic job: True for one caller until it expires.
+
+    A lease that lies far ahead comes from a clock that was set back since: it is void.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LEASE,
+            {
+                "name": name,
+                "holder": f"{socket.gethostname()}:{os.getpid()}",
+                "until": now + timedelta(seconds=seconds),
+                "now": now,
+            },
+        )
+        return bool(cursor.rowcount == 1)

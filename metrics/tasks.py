@@ -1,0 +1,36 @@
+"""Work in the background: short bodies, ids as arguments, safe to run twice."""
+
+from datetime import date
+
+from celery import shared_task
+from django.utils import timezone
+
+from metrics.services.recompute import recompute_quarter as recompute
+from metrics.services.sweep import behind, leased
+
+
+@shared_task(name="metrics.recompute_quarter")
+def recompute_quarter(company_id: int, quarter_start: str) -> None:
+    """Bring one quarter of one company up to date."""
+    recompute(
+        company_id=company_id,
+        quarter_start=date.fromisoformat(quarter_start),
+        now=timezone.now(),
+    )
+
+
+@shared_task(name="metrics.recompute_behind")
+def recompute_behind(company_id: int) -> None:
+    """Bring all quarters of one company up to date that are behind: sent after a change."""
+    now = timezone.now()
+    for _, quarter_start in behind(now=now, company_id=company_id):
+        recompute(company_id=company_id, quarter_start=quarter_start, now=now)
+
+
+@shared_task(name="metrics.sweep")
+def sweep() -> None:
+    """Send again for every quarter that is behind: a message can be lost, a row cannot."""
+    now = timezone.now()
+    if leased(name="sweep", seconds=8, now=now):
+        for company_id, quarter_start in behind(now=now):
+            recompute_quarter.delay(company_id, quarter_start.isoformat())
