@@ -15,6 +15,8 @@ VelocityEmpty = Literal[
     "no_days", "no_closed", "no_won", "no_amount", "amount_zero", "cycle_zero", "no_deals"
 ]
 SnapshotStatus = Literal["running", "settling", "final"]
+NumberOption = Literal["average_open", "in_play", "opened", "open_at_end", "closed"]
+CycleOption = Literal["won", "closed"]
 Interval = tuple[float, float]
 
 
@@ -48,6 +50,7 @@ class StageFigures:
     worth_of_one_more: float | None
     worth_is_thin: bool
     expected_loss: float | None
+    days_count: int = 0  # stored: the exits behind days_median and days_p90
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +111,9 @@ class SegmentFigures:
     win_rate_rate: float | None
     weighted_pipeline: float | None
     weighted_pipeline_without: int  # open deals without amount or chance
+    # what the figures above are made of
+    number_of: NumberOption = "average_open"  # what `number_of_deals` counts
+    cycle_of: CycleOption = "won"  # whose cycle_days
+    cycle_deals: int = 0  # the deals behind cycle_mean, cycle_median, cycle_p90
+    lost_with_amount: int = 0
+    amount_lost: float | None = None

@@ -1,0 +1,391 @@
+"""All stored figures of one quarter, for every segment at once.
+
+Definitions: docs/metrics.md, "Velocity", "Funnel and danger points", "Snapshots". Counting is
+done once per distinct combination of attributes and rolled up to the segments (`segments`);
+medians are counted per family of segments (`quantiles`). Nothing here loops over deals or
+segments.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metrics.calc.calendar import Moment, Quarter
+from metrics.calc.history import (
+    LOST,
+    LOST_LEVELS,
+    NEVER,
+    OPEN,
+    WON,
+    DealStates,
+    History,
+    Int64,
+    Rates,
+    as_of,
+    candidates,
+    convert,
+    ever_closed,
+    in_play,
+)
+from metrics.calc.quantiles import quantiles, survival_medians
+from metrics.calc.segments import FAMILIES, SegmentIndex, segment_index
+
+Float = npt.NDArray[np.float64]
+_LEVELS = len(LOST_LEVELS)
+
+# One column each; sums of amounts are floats, the rest are counts.
+_SCALARS = (
+    "opened",
+    "won",
+    "lost",
+    "open_at_start",
+    "open_at_end",
+    "in_play",
+    "open_days",
+    "path_unknown",
+    "rate_missing",
+    "won_with_amount",
+    "revenue_won",
+    "lost_with_amount",
+    "amount_lost",
+    "open_with_amount",
+    "amount_open_at_end",
+    "cycle_won_days",
+    "cycle_closed_days",
+    "cohort_won",
+    # About the quarter's own means, so that the sums of squares keep their digits.
+    "_amount",
+    "_cycle",
+    "_amount_amount",
+    "_cycle_cycle",
+    "_amount_cycle",
+)
+_STAGE_COLUMNS = (
+    "cohort_reached",
+    "cohort_lost",
+    "cohort_pending",
+    "advanced",
+    "open_deals",
+    "open_with_amount",
+    "open_amount",
+)
+_REASON_COLUMNS = ("lost_at", "value_lost_with_amount", "value_lost")
+
+
+@dataclass(frozen=True, slots=True)
+class QuarterTable:
+    """The stored figures of one quarter, by column; row i is the segment `segments[i]`.
+
+    Segments are those with a deal in play. `sums[name]` [S]; `stage_sums[name]` [S, K];
+    `reason_sums[name]` [S, K, reason levels]; `cycle_won`, `cycle_closed` [S, 2] and `days`
+    [S, K, 2] are median and p90, NaN where empty; `days_count` and `days_km` [S, K].
+    """
+
+    quarter: Quarter
+    as_of: Moment
+    stages: tuple[str, ...]
+    days: int
+    segments: tuple[str, ...]
+    sums: Mapping[str, Float]
+    stage_sums: Mapping[str, Float]
+    reason_sums: Mapping[str, Float]
+    cycle_won: Float
+    cycle_closed: Float
+    stage_days_count: Int64
+    stage_days: Float
+    stage_days_km: Float
+
+
+def quarter_tables(
+    history: History, quarters: Sequence[tuple[Quarter, Moment]], rates: Rates
+) -> Iterator[QuarterTable]:
+    """The figures of several quarters, each relative to its own as_of, one at a time."""
+    closed = ever_closed(history)
+    for quarter, moment in quarters:
+        deals = candidates(history, closed, quarter.first_day, quarter.end_day)
+        yield quarter_table(history.take(deals), quarter, moment, rates)
+
+
+def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rates) -> QuarterTable:
+    """The figures of one quarter for every segment with a deal in play, as of `moment`.
+
+    `history` holds at least the deals that can be in play in the quarter (`candidates`); others
+    are left out. Deals that do not exist as of `moment` count nowhere.
+    """
+    work = _prepare(history, quarter, moment, rates)
+    index = segment_index(work.history)
+    k = history.open_stages
+    if not work.history.size:
+        return _empty_table(quarter, moment, history.stages)
+    table = np.zeros((index.combinations, _width(k)))
+    _fill_sums(table, work, index.combination)
+    _fill_stages(table, work, index.combination)
+    rolled = index.roll_up(table)
+
+    sums = {name: rolled[:, place] for place, name in enumerate(_SCALARS)}
+    at = len(_SCALARS)
+    stage_sums = {}
+    for name in _STAGE_COLUMNS:
+        stage_sums[name] = rolled[:, at : at + k]
+        at += k
+    reason_sums = {}
+    for name in _REASON_COLUMNS:
+        reason_sums[name] = rolled[:, at : at + k * _LEVELS].reshape(-1, k, _LEVELS)
+        at += k * _LEVELS
+
+    cycles, stage_count, stage_days = _durations(work, index)
+    return QuarterTable(
+        quarter=quarter,
+        as_of=moment,
+        stages=history.stages,
+        days=work.days,
+        segments=index.names,
+        sums=sums,
+        stage_sums=stage_sums,
+        reason_sums=reason_sums,
+        cycle_won=cycles[:, 0],
+        cycle_closed=cycles[:, 1],
+        stage_days_count=stage_count,
+        stage_days=stage_days,
+        stage_days_km=_survival(work, index),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The deals in play in one quarter, and which of them did what in it. Masks are [n]."""
+
+    history: History
+    states: DealStates
+    first_day: int
+    end_day: int
+    moment: Moment
+    days: int
+    amount: Float
+    has_amount: npt.NDArray[np.bool_]
+    rate_missing: npt.NDArray[np.bool_]
+    opened: npt.NDArray[np.bool_]
+    won: npt.NDArray[np.bool_]
+    lost: npt.NDArray[np.bool_]
+    open_at_end: npt.NDArray[np.bool_]
+
+
+def _prepare(history: History, quarter: Quarter, moment: Moment, rates: Rates) -> _Work:
+    first_day, end_day = quarter.first_day, quarter.end_day
+    states = as_of(history, moment.instant)
+    chosen = in_play(history, states, first_day, end_day)
+    if len(chosen) < history.size:
+        history = history.take(chosen)
+        states = DealStates(
+            states.exists[chosen],
+            states.opened_on[chosen],
+            states.closed_on[chosen],
+            states.outcome[chosen],
+            states.reached_on[chosen],
+            states.visited[chosen],
+            states.furthest[chosen],
+        )
+    amount, rate_missing = convert(history, states, moment.day, rates)
+    closed = states.closed_on < end_day  # and not before the quarter, or it were not in play
+    return _Work(
+        history=history,
+        states=states,
+        first_day=first_day,
+        end_day=end_day,
+        moment=moment,
+        days=max(0, min(end_day, moment.day) - first_day),
+        amount=amount,
+        has_amount=~np.isnan(amount),
+        rate_missing=rate_missing,
+        opened=states.opened_on >= first_day,
+        won=closed & (states.outcome == WON),
+        lost=closed & (states.outcome == LOST),
+        open_at_end=~closed,
+    )
+
+
+def _width(k: int) -> int:
+    return len(_SCALARS) + k * len(_STAGE_COLUMNS) + k * _LEVELS * len(_REASON_COLUMNS)
+
+
+def _fill_sums(table: Float, work: _Work, combination: Int64) -> None:
+    u = len(table)
+    states = work.states
+    counts = {
+        "opened": work.opened,
+        "won": work.won,
+        "lost": work.lost,
+        "open_at_start": ~work.opened,
+        "open_at_end": work.open_at_end,
+        "path_unknown": ~work.history.path_known,
+        "rate_missing": work.rate_missing,
+        "won_with_amount": work.won & work.has_amount,
+        "lost_with_amount": work.lost & work.has_amount,
+        "open_with_amount": work.open_at_end & work.has_amount,
+        "cohort_won": work.opened & (states.outcome == WON) & work.history.path_known,
+    }
+    for name, mask in counts.items():
+        table[:, _SCALARS.index(name)] = np.bincount(combination[mask], minlength=u)
+
+    def add(name: str, deals: Int64, weights: npt.NDArray[np.generic]) -> None:
+        table[:, _SCALARS.index(name)] = np.bincount(
+            combination[deals], weights=weights, minlength=u
+        )
+
+    everyone = np.arange(work.history.size)
+    table[:, _SCALARS.index("in_play")] = np.bincount(combination, minlength=u)
+    last = min(work.end_day, work.moment.day)
+    open_days = np.minimum(states.closed_on, last) - np.maximum(states.opened_on, work.first_day)
+    add("open_days", everyone, np.maximum(open_days, 0))
+
+    won = np.flatnonzero(work.won & work.has_amount)
+    add("revenue_won", won, work.amount[won])
+    lost = np.flatnonzero(work.lost & work.has_amount)
+    add("amount_lost", lost, work.amount[lost])
+    left = np.flatnonzero(work.open_at_end & work.has_amount)
+    add("amount_open_at_end", left, work.amount[left])
+
+    closed = np.flatnonzero(~work.open_at_end)
+    cycle = states.closed_on - states.opened_on  # meaningless where not closed
+    add("cycle_closed_days", closed, cycle[closed])
+    all_won = np.flatnonzero(work.won)
+    add("cycle_won_days", all_won, cycle[all_won])
+    if len(won):
+        amount = work.amount[won] - work.amount[won].mean()
+        days = cycle[won] - cycle[won].mean()
+        add("_amount", won, amount)
+        add("_cycle", won, days)
+        add("_amount_amount", won, amount * amount)
+        add("_cycle_cycle", won, days * days)
+        add("_amount_cycle", won, amount * days)
+
+
+def _fill_stages(table: Float, work: _Work, combination: Int64) -> None:
+    u, k = len(table), work.history.open_stages
+    states = work.states
+    known = work.history.path_known
+    at = len(_SCALARS)
+
+    def add(deals: Int64, slot: Int64, slots: int, weights: Float | None = None) -> None:
+        nonlocal at
+        code = combination[deals] * slots + slot
+        counted = np.bincount(code, weights=weights, minlength=u * slots)
+        table[:, at : at + slots] = counted.reshape(u, slots)
+        at += slots
+
+    furthest = states.furthest.astype(np.int64) - 1
+    cohort = np.flatnonzero(work.opened & known)
+    add(cohort, furthest[cohort], k)
+    # So far the deals by their furthest stage; whoever got further reached this one too.
+    reached = table[:, at - k : at]
+    reached[:] = reached[:, ::-1].cumsum(axis=1)[:, ::-1]
+    for outcome in (LOST, OPEN):
+        deals = np.flatnonzero(work.opened & known & (states.outcome == outcome))
+        add(deals, furthest[deals], k)
+
+    later = states.reached_on[:, 1:]
+    advanced = (later >= work.first_day) & (later < work.end_day) & known[:, None]
+    deals, stage = np.nonzero(advanced)
+    add(deals, stage, k)
+
+    left = np.flatnonzero(work.open_at_end & known)
+    add(left, furthest[left], k)
+    left = left[work.has_amount[left]]
+    add(left, furthest[left], k)
+    add(left, furthest[left], k, work.amount[left])
+
+    lost = np.flatnonzero(work.lost & known)
+    slot = furthest * _LEVELS + work.history.lost_level
+    add(lost, slot[lost], k * _LEVELS)
+    lost = lost[work.has_amount[lost]]
+    add(lost, slot[lost], k * _LEVELS)
+    add(lost, slot[lost], k * _LEVELS, work.amount[lost])
+
+
+def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
+    """Cycles [S, won | closed, median | p90], exits [S, K], their days [S, K, median | p90]."""
+    states, k = work.states, work.history.open_stages
+    won, closed = np.flatnonzero(work.won), np.flatnonzero(~work.open_at_end)
+    cycle = states.closed_on - states.opened_on
+    deals, slots, days = [won, closed], [np.zeros(len(won), np.int64)], [cycle[won], cycle[closed]]
+    slots.append(np.ones(len(closed), np.int64))
+
+    known = work.history.path_known
+    lost = work.lost & known
+    for s in range(k):
+        later = states.reached_on[:, s + 1]
+        left_on = np.where(lost & (states.furthest == s + 1), states.closed_on, later)
+        mask = (left_on >= work.first_day) & (left_on < work.end_day)
+        exits = np.flatnonzero(mask & states.visited[:, s] & known)
+        deals.append(exits)
+        slots.append(np.full(len(exits), s + 2, np.int64))
+        days.append(left_on[exits] - states.reached_on[exits, s])
+
+    groups = k + 2
+    combination = index.combination[np.concatenate(deals)]
+    slot, day = np.concatenate(slots), np.concatenate(days)
+    count = np.zeros((index.size, groups), np.int64)
+    found = np.zeros((index.size, groups, 2))
+    for numbers, rows in _families(index):
+        segment = numbers[combination] - rows.start
+        many = rows.stop - rows.start
+        result = quantiles(segment * groups + slot, day, many * groups)
+        count[rows] = result.count.reshape(many, groups)
+        found[rows, :, 0] = result.median.reshape(many, groups)
+        found[rows, :, 1] = result.p90.reshape(many, groups)
+    return found[:, :2], count[:, 2:], found[:, 2:]
+
+
+def _survival(work: _Work, index: SegmentIndex) -> Float:
+    """[S, K] Kaplan-Meier median of the days in a stage, of the deals that reached it in Q."""
+    states, k = work.states, work.history.open_stages
+    deals, slots, days, events = [], [], [], []
+    for s in range(k):
+        reached = states.reached_on[:, s]
+        mask = (reached >= work.first_day) & (reached < work.end_day) & states.visited[:, s]
+        entered = np.flatnonzero(mask & work.history.path_known)
+        left_on = states.reached_on[entered, s + 1]
+        gone = (states.outcome[entered] == LOST) & (states.furthest[entered] == s + 1)
+        left_on = np.where(gone, states.closed_on[entered], left_on)
+        event = left_on != NEVER
+        deals.append(entered)
+        slots.append(np.full(len(entered), s, np.int64))
+        events.append(event)
+        days.append(np.where(event, left_on, work.moment.day) - reached[entered])
+    combination = index.combination[np.concatenate(deals)]
+    slot, day, event = np.concatenate(slots), np.concatenate(days), np.concatenate(events)
+    found = np.full((index.size, k), np.nan)
+    for numbers, rows in _families(index):
+        segment = numbers[combination] - rows.start
+        many = rows.stop - rows.start
+        median = survival_medians(segment * k + slot, day, event, many * k)
+        found[rows] = median.reshape(many, k)
+    return found
+
+
+def _families(index: SegmentIndex) -> Iterator[tuple[Int64, slice]]:
+    """Per family: the segment of each combination, and the rows of its segments."""
+    for family in range(len(FAMILIES)):
+        numbers = index.of[family].astype(np.int64)
+        yield numbers, slice(int(numbers.min()), int(numbers.max()) + 1)
+
+
+def _empty_table(quarter: Quarter, moment: Moment, stages: tuple[str, ...]) -> QuarterTable:
+    k = len(stages)
+    return QuarterTable(
+        quarter=quarter,
+        as_of=moment,
+        stages=stages,
+        days=max(0, min(quarter.end_day, moment.day) - quarter.first_day),
+        segments=(),
+        sums={name: np.zeros(0) for name in _SCALARS},
+        stage_sums={name: np.zeros((0, k)) for name in _STAGE_COLUMNS},
+        reason_sums={name: np.zeros((0, k, _LEVELS)) for name in _REASON_COLUMNS},
+        cycle_won=np.zeros((0, 2)),
+        cycle_closed=np.zeros((0, 2)),
+        stage_days_count=np.zeros((0, k), np.int64),
+        stage_days=np.zeros((0, k, 2)),
+        stage_days_km=np.zeros((0, k)),
+    )
