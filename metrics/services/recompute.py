@@ -20,8 +20,9 @@ from metrics.calc.calendar import (
     quarters_between,
     status,
 )
-from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables, stored_figures
+from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables
 from metrics.calc.stored import DEFINITIONS
+from metrics.calc.stored_rows import stored_figures
 from metrics.models import Snapshot
 from metrics.readers import first_opened_on, read_history, read_rates
 from metrics.services.causes import Cause, facts_since
