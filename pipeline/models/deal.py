@@ -80,6 +80,8 @@ class Deal(TenantModel):
             models.Index(
                 fields=["company", "pipeline", "closed_on", "opened_on"], name="deal_in_play"
             ),
+            # The very first day of a company's history.
+            models.Index(fields=["company", "opened_on"], name="deal_opened"),
             models.Index(fields=["company", "customer"], name="deal_by_customer"),
             models.Index(fields=["company", "rep"], name="deal_by_rep"),
             models.Index(fields=["company", "stage"], name="deal_by_stage"),
