@@ -8,7 +8,7 @@ import re
 import zipfile
 from typing import Literal
 
-from pipeline.importers.table import ImportRefused
+from pipeline.importers.grid import ImportRefused
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),

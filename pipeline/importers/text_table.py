@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.importers import sniff
-from pipeline.importers.table import (
+from pipeline.importers.grid import (
     HeadingScore,
     ImportRefused,
     Limits,
@@ -34,7 +34,7 @@ def read_text_table(
     """The table in a text file. Raises ImportRefused with a sentence."""
     text, encoding_words, notes = sniff.decode(data, name=name, encoding=encoding)
     skipped = 0
-    first_line, _, rest = text[:16].partition("\n")
+    first_line, _, _ = text[:16].partition("\n")
     if first_line.strip("\r").lower().startswith("sep=") and len(first_line.strip("\r")) == 5:
         delimiter = delimiter or first_line[4]
         text, skipped = text[len(first_line) + 1 :], 1
@@ -100,9 +100,7 @@ def _fault(error: str, line: int, last: int) -> str:
     return f"The row cannot be split into cells{where}: {error}."
 
 
-def detect_delimiter(
-    text: str, *, name: str, heading_score: HeadingScore | None = None
-) -> str:
+def detect_delimiter(text: str, *, name: str, heading_score: HeadingScore | None = None) -> str:
     """The delimiter under which the first rows make the most even table.
 
     Headings that the caller recognises decide first. Raises ImportRefused when no delimiter

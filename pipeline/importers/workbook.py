@@ -14,7 +14,7 @@ from itertools import zip_longest
 from math import isfinite
 from typing import Any
 
-from pipeline.importers.table import (
+from pipeline.importers.grid import (
     Cell,
     CellFault,
     HeadingScore,
