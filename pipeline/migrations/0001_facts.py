@@ -1003,6 +1003,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="deal",
+            index=models.Index(fields=["company", "opened_on"], name="deal_opened"),
+        ),
+        migrations.AddIndex(
+            model_name="deal",
             index=models.Index(fields=["company", "customer"], name="deal_by_customer"),
         ),
         migrations.AddIndex(
