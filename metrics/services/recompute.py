@@ -110,13 +110,14 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
         )
         done = {q.start: [0, 0, False] for q in quarters}
         rates = read_rates(company=company)
+        first_day = first_opened_on(company=company)
         for pipeline_id in _pipelines():
             history = read_history(company=company, pipeline_id=pipeline_id)
             as_ofs = [_as_of(company, pipeline_id, q, now) for q in quarters]
             moments = [moment(as_of, company.zone) for as_of in as_ofs]
             tables = quarter_tables(history, list(zip(quarters, moments, strict=True)), rates)
             for table, as_of in zip(tables, as_ofs, strict=True):
-                published = _publish(company, pipeline_id, table, as_of, now)
+                published = _publish(company, pipeline_id, table, as_of, first_day, now)
                 tally = done[table.quarter.start]
                 tally[0] += published.written
                 tally[1] += published.removed
@@ -132,13 +133,14 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
 def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
     written, removed, restated = 0, 0, False
     rates = read_rates(company=company)
+    first_day = first_opened_on(company=company)
     for pipeline_id in _pipelines():
         history = read_history(
             company=company, pipeline_id=pipeline_id, start=quarter.start, end=quarter.end
         )
         as_of = _as_of(company, pipeline_id, quarter, now)
         table = quarter_table(history, quarter, moment(as_of, company.zone), rates)
-        published = _publish(company, pipeline_id, table, as_of, now)
+        published = _publish(company, pipeline_id, table, as_of, first_day, now)
         written += published.written
         removed += published.removed
         restated = restated or published.restated
@@ -146,11 +148,15 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
 
 
 def _publish(
-    company: Company, pipeline_id: int, table: QuarterTable, as_of: datetime, now: datetime
+    company: Company,
+    pipeline_id: int,
+    table: QuarterTable,
+    as_of: datetime,
+    first_day: date | None,
+    now: datetime,
 ) -> Published:
     quarter = table.quarter
     kept = _final_row(company, pipeline_id, quarter)
-    first_day = first_opened_on(company=company)
     computed = Computed(
         pipeline_id=pipeline_id,
         quarter=quarter,

@@ -1,8 +1,10 @@
 from pipeline.models.activity import Activity, Note
 from pipeline.models.catalog import (
+    Channel,
     Competitor,
     Customer,
     ExchangeRate,
+    LossLevel,
     LostReason,
     Product,
     Rep,
@@ -17,6 +19,7 @@ from pipeline.models.work import DirtyQuarter
 
 __all__ = [
     "Activity",
+    "Channel",
     "Competitor",
     "Customer",
     "Deal",
@@ -24,6 +27,7 @@ __all__ = [
     "DirtyQuarter",
     "ExchangeRate",
     "ImportBatch",
+    "LossLevel",
     "LostReason",
     "Note",
     "Pipeline",
