@@ -6,7 +6,7 @@ applied) in the order (occurred_at, id); see `paths` for how they are made and s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,14 +80,38 @@ class History:
         np.cumsum(counts, out=visit_start[1:])
         index = np.repeat(starts - visit_start[:-1], counts)
         index += np.arange(len(index))
-        visits = {"entered_at", "entered_on", "stage"}
-        changed: dict[str, object] = {"visit_start": visit_start}
-        for field in fields(self):
-            if field.name in visits:
-                changed[field.name] = getattr(self, field.name)[index]
-            elif field.name not in {"stages", "labels", "visit_start"}:
-                changed[field.name] = getattr(self, field.name)[deals]
-        return History(stages=self.stages, labels=self.labels, **changed)  # type: ignore[arg-type]
+        return replace(
+            self.without_visits(deals),
+            visit_start=visit_start,
+            entered_at=self.entered_at[index],
+            entered_on=self.entered_on[index],
+            stage=self.stage[index],
+        )
+
+    def without_visits(self, deals: Int64) -> "History":
+        """Only these deals, in this order, with their attributes but without their visits.
+
+        For what comes after `as_of`, which has read the visits.
+        """
+        no_days = np.zeros(0, np.int32)
+        return History(
+            stages=self.stages,
+            deal_id=self.deal_id[deals],
+            visit_start=np.zeros(len(deals) + 1, np.int64),
+            entered_at=np.zeros(0, np.int64),
+            entered_on=no_days,
+            stage=no_days,
+            amount=self.amount[deals],
+            currency=self.currency[deals],
+            path_known=self.path_known[deals],
+            lost_level=self.lost_level[deals],
+            channel=self.channel[deals],
+            source=self.source[deals],
+            product=self.product[deals],
+            rep=self.rep[deals],
+            team=self.team[deals],
+            labels=self.labels,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +135,18 @@ class DealStates:
         """The stage at which each lost deal was lost (its furthest), 0 for all others."""
         lost: Int8 = np.where(self.outcome == LOST, self.furthest, 0).astype(np.int8)
         return lost
+
+    def take(self, deals: Int64) -> "DealStates":
+        """The states of only these deals (indices), in this order."""
+        return DealStates(
+            self.exists[deals],
+            self.opened_on[deals],
+            self.closed_on[deals],
+            self.outcome[deals],
+            self.reached_on[deals],
+            self.visited[deals],
+            self.furthest[deals],
+        )
 
 
 def as_of(history: History, instant: int) -> DealStates:

@@ -120,10 +120,9 @@ def _survival(
     left = np.bincount(cell[event], minlength=shape[0] * width).reshape(shape)
     # At risk on a day: all but those who left or were censored on an earlier one.
     risk = ended[:, ::-1].cumsum(axis=1)[:, ::-1]
-    survival = np.ones(shape)
-    np.divide(left, risk, out=survival, where=left > 0)
-    survival = np.where(left > 0, 1.0 - survival, 1.0)
-    np.cumprod(survival, axis=1, out=survival)
-    half = survival <= _HALF
-    found = half.any(axis=1)
-    out[found] = half[found].argmax(axis=1)
+    np.maximum(risk, 1, out=risk)  # nobody left to lose: survival stays as it is
+    survival = np.cumprod(1.0 - left / risk, axis=1)
+    # Survival never rises, so the days above one half come first.
+    above = (survival > _HALF).sum(axis=1)
+    found = above < width
+    out[found] = above[found]

@@ -77,42 +77,70 @@ def _stored_stages(table: QuarterTable) -> Iterator[tuple[StoredStage, ...]]:
     lost_at, lost_priced = reasons.sum(axis=2).tolist(), priced.sum(axis=2).tolist()
     value_lost = value.sum(axis=2).tolist()
     by_reason = (reasons.tolist(), priced.tolist(), value.tolist())
-    open_amount = table.stage_sums["open_amount"].tolist()
-    days_count = table.stage_days_count.tolist()
-    days, km = table.stage_days.tolist(), table.stage_days_km.tolist()
-    for row in range(len(table.segments)):
-        found = []
-        for s, name in enumerate(table.stages):
-            median_km = km[row][s]
-            open_deals = counts["open_deals"][row][s]
-            open_priced = counts["open_with_amount"][row][s]
-            found.append(
-                StoredStage(
-                    name=name,
-                    cohort_reached=counts["cohort_reached"][row][s],
-                    cohort_lost=counts["cohort_lost"][row][s],
-                    cohort_pending=counts["cohort_pending"][row][s],
-                    advanced=counts["advanced"][row][s],
-                    lost_at=lost_at[row][s],
-                    value_lost=_sum(lost_at[row][s], lost_priced[row][s], value_lost[row][s]),
-                    value_lost_with_amount=lost_priced[row][s],
-                    value_lost_by_reason={
-                        level: StoredReason(deals, with_amount, _sum(deals, with_amount, amount))
-                        for level, deals, with_amount, amount in zip(
-                            LOST_LEVELS, *(part[row][s] for part in by_reason), strict=True
-                        )
-                        if deals
-                    },
-                    days_count=days_count[row][s],
-                    days_median=_number(days[row][s][0]),
-                    days_p90=_number(days[row][s][1]),
-                    days_median_km=None if median_km != median_km else int(median_km),
-                    open_deals=open_deals,
-                    open_with_amount=open_priced,
-                    open_amount=_sum(open_deals, open_priced, open_amount[row][s]),
-                )
-            )
-        yield tuple(found)
+    columns = (
+        counts["cohort_reached"],
+        counts["cohort_lost"],
+        counts["cohort_pending"],
+        counts["advanced"],
+        lost_at,
+        value_lost,
+        lost_priced,
+        *by_reason,
+        table.stage_days_count.tolist(),
+        table.stage_days.tolist(),
+        table.stage_days_km.tolist(),
+        counts["open_deals"],
+        counts["open_with_amount"],
+        table.stage_sums["open_amount"].tolist(),
+    )
+    for row in zip(*columns, strict=True):
+        yield tuple(_stored_stage(*values) for values in zip(table.stages, *row, strict=True))
+
+
+def _stored_stage(
+    name: str,
+    reached: int,
+    lost_so_far: int,
+    pending: int,
+    advanced: int,
+    lost_at: int,
+    value_lost: float,
+    lost_priced: int,
+    by_level: list[int],
+    priced_by_level: list[int],
+    value_by_level: list[float],
+    days_count: int,
+    days: list[float],
+    days_km: float,
+    open_deals: int,
+    open_priced: int,
+    open_amount: float,
+) -> StoredStage:
+    reasons = {}
+    if lost_at:
+        for level, label in enumerate(LOST_LEVELS):
+            if deals := by_level[level]:
+                priced = priced_by_level[level]
+                amount = _sum(deals, priced, value_by_level[level])
+                reasons[label] = StoredReason(deals, priced, amount)
+    return StoredStage(
+        name,
+        reached,
+        lost_so_far,
+        pending,
+        advanced,
+        lost_at,
+        _sum(lost_at, lost_priced, value_lost),
+        lost_priced,
+        reasons,
+        days_count,
+        _number(days[0]),
+        _number(days[1]),
+        None if days_km != days_km else int(days_km),
+        open_deals,
+        open_priced,
+        _sum(open_deals, open_priced, open_amount),
+    )
 
 
 def _sum(deals: int, with_amount: int, amount: float) -> float | None:
