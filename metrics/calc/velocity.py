@@ -1,10 +1,9 @@
 """What is the pace at which a pipeline turns into money: V = N x A x W / C, currency per day.
 
-Definitions: docs/metrics.md, "Velocity of quarter Q" and "Live". V is empty with a reason, never
+Definitions: docs/metrics.md, "Velocity of quarter Q". V is empty with a reason, never
 0 and never infinite.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metrics.calc.stored import StoredFigures
@@ -38,7 +37,7 @@ def velocity(number: float, deal_size: float, win_rate: float, cycle: float) -> 
 
 def factors(figures: StoredFigures, options: VelocityOptions) -> Factors:
     """The factors of one quarter and segment, by the company's options."""
-    return _combine(
+    return combine(
         number=number_of_deals(figures, options.number),
         days=figures.days,
         won=figures.won,
@@ -47,25 +46,6 @@ def factors(figures: StoredFigures, options: VelocityOptions) -> Factors:
         won_with_amount=figures.won_with_amount,
         cycle_days=cycle_days(figures, options.cycle),
         cycle_deals=cycle_deals(figures, options.cycle),
-    )
-
-
-def live(now: StoredFigures, ended: Sequence[StoredFigures], options: VelocityOptions) -> Factors:
-    """Velocity today: N = deals open now; A, W, C over the last four ended quarters together.
-
-    `now` is the running quarter; `ended` are the quarters that have ended, newest last, of which
-    the last four count (fewer where there are fewer).
-    """
-    last = ended[-4:]
-    return _combine(
-        number=float(now.open_at_end),
-        days=1,
-        won=sum(figures.won for figures in last),
-        closed=sum(figures.closed for figures in last),
-        revenue=sum(figures.revenue_won or 0.0 for figures in last),
-        won_with_amount=sum(figures.won_with_amount for figures in last),
-        cycle_days=sum(cycle_days(figures, options.cycle) for figures in last),
-        cycle_deals=sum(cycle_deals(figures, options.cycle) for figures in last),
     )
 
 
@@ -82,7 +62,7 @@ def number_of_deals(figures: StoredFigures, option: NumberOption) -> float | Non
     return float(counts[option])
 
 
-def _combine(
+def combine(
     *,
     number: float | None,
     days: int,
@@ -93,6 +73,10 @@ def _combine(
     cycle_days: int,
     cycle_deals: int,
 ) -> Factors:
+    """The factors from sums over deals; V, or the first reason that holds why there is none.
+
+    `cycle_days` is a sum over `cycle_deals` deals; `revenue` one over `won_with_amount` deals.
+    """
     deal_size = revenue / won_with_amount if won_with_amount and revenue is not None else None
     win_rate = won / closed if closed else None
     cycle = cycle_days / cycle_deals if cycle_deals else None
