@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -51,3 +52,12 @@ def theme(context: Context) -> str:
 def initial(name: str) -> str:
     """The first letter of a name, for its tile."""
     return name.strip()[:1].upper()
+
+
+@register.simple_tag
+def appearance_url() -> str:
+    """Where the choice of theme and language is saved; empty where no such page exists."""
+    try:
+        return reverse("accounts:appearance")
+    except NoReverseMatch:
+        return ""

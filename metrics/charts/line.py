@@ -116,7 +116,10 @@ def _axis_labels(
         at_edge = x(i) + half > width
         out.append(
             svg.text(
-                width if at_edge else x(i), y, points[i].label, anchor="end" if at_edge else "middle"
+                width if at_edge else x(i),
+                y,
+                points[i].label,
+                anchor="end" if at_edge else "middle",
             )
         )
     return out[::-1]
@@ -189,5 +192,3 @@ def _event(
         svg.element("rect", x=centre - half, y=0, width=half * 2, height=18, rx=4, class_="flag"),
         svg.text(centre, 13, words, class_="flag-text", anchor="middle"),
     ]
-
-

@@ -53,7 +53,9 @@ def attributes(values: dict[str, str | float | None]) -> str:
         if value is None:
             continue
         name = key.rstrip("_").replace("_", "-")
-        parts.append(f' {name}="{number(value) if isinstance(value, float | int) else clean(value)}"')
+        parts.append(
+            f' {name}="{number(value) if isinstance(value, float | int) else clean(value)}"'
+        )
     return "".join(parts)
 
 
@@ -64,7 +66,9 @@ def element(tag: str, content: str = "", **values: str | float | None) -> str:
     return f"<{tag}{attributes(values)}>{content}</{tag}>"
 
 
-def text(x: float, y: float, words: str, *, class_: str | None = None, anchor: str | None = None) -> str:
+def text(
+    x: float, y: float, words: str, *, class_: str | None = None, anchor: str | None = None
+) -> str:
     """A label at a point; anchor is start (default), middle or end."""
     return element("text", clean(words), x=x, y=y, class_=class_, text_anchor=anchor)
 
@@ -93,8 +97,8 @@ def svg(size: str, width: float, height: float, *, title: str, reading: str, con
     """The drawing at one width: an image to assistive technology, a stop for the Tab key."""
     label = f"{title}. {reading}" if reading else title
     return (
-        f'<svg class="{size}" viewBox="0 0 {number(width)} {number(height)}" role="img" tabindex="0"'
-        f' aria-label="{clean(label)}">{content}</svg>'
+        f'<svg class="{size}" viewBox="0 0 {number(width)} {number(height)}" role="img"'
+        f' tabindex="0" aria-label="{clean(label)}">{content}</svg>'
     )
 
 
@@ -108,7 +112,9 @@ def three_widths(
     drawings = []
     for size, width in WIDTHS:
         height, content = draw(width)
-        drawings.append((size, svg(size, width, height, title=title, reading=reading, content=content)))
+        drawings.append(
+            (size, svg(size, width, height, title=title, reading=reading, content=content))
+        )
     return tuple(drawings)
 
 
@@ -120,7 +126,11 @@ def text_width(words: str) -> float:
 def fit(words: str, width: float) -> str:
     """The label cut to a width with an ellipsis; the whole stands in tip and table."""
     keep = max(1, int(width / _CHARACTER))
-    return words if len(words) <= keep else words[: max(1, keep - 1)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return (
+        words
+        if len(words) <= keep
+        else words[: max(1, keep - 1)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def wrap(words: str, width: float, *, lines: int = 2) -> tuple[str, ...]:

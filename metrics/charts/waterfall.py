@@ -7,7 +7,9 @@ from metrics.charts import svg
 from metrics.charts.scale import Scale
 from metrics.charts.svg import Chart, Table
 
-_BREAK_FROM = 0.35  # bars lose their foot when the smallest total is above this share of the largest
+_BREAK_FROM = (
+    0.35  # bars lose their foot when the smallest total is above this share of the largest
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ def _draw(
         upper, lower = min(y(total.value), zero), max(y(total.value), zero)
         out.append(
             svg.element(
-                "rect", x=x, y=upper, width=bar, height=max(1.0, lower - upper), rx=3,
+                "rect",
+                x=x,
+                y=upper,
+                width=bar,
+                height=max(1.0, lower - upper),
+                rx=3,
                 class_="bar total",
             )
         )
@@ -102,11 +109,18 @@ def _draw(
         tone = "up" if part.better else "down"
         out.append(
             svg.element(
-                "rect", x=middle(i) - bar / 2, y=upper, width=bar, height=max(2.0, lower - upper),
-                rx=3, class_=f"bar {tone}",
+                "rect",
+                x=middle(i) - bar / 2,
+                y=upper,
+                width=bar,
+                height=max(2.0, lower - upper),
+                rx=3,
+                class_=f"bar {tone}",
             )
         )
-        out.append(svg.text(middle(i), upper - 8, part.text, class_=f"halo {tone}", anchor="middle"))
+        out.append(
+            svg.text(middle(i), upper - 8, part.text, class_=f"halo {tone}", anchor="middle")
+        )
         out += _label(part.label, middle(i), foot, slot)
     steps = [start.value, *(after for _, after in spans)]
     for i, level in enumerate(steps):
@@ -119,9 +133,7 @@ def _draw(
 
 def _label(words: str, x: float, foot: float, slot: float) -> list[str]:
     rows = svg.wrap(words, slot - 2)
-    return [
-        svg.text(x, foot + 16 + 14 * i, row, anchor="middle") for i, row in enumerate(rows)
-    ]
+    return [svg.text(x, foot + 16 + 14 * i, row, anchor="middle") for i, row in enumerate(rows)]
 
 
 def _zigzag(x: float, y: float, bar: float) -> str:
@@ -130,4 +142,3 @@ def _zigzag(x: float, y: float, bar: float) -> str:
     step = bar / (teeth * 2)
     points = [(x + step * i, y + (4 if i % 2 == 0 else -4)) for i in range(teeth * 2 + 1)]
     return svg.path(points, class_="break")
-

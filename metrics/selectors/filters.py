@@ -1,0 +1,244 @@
+"""What a page's address asks: which quarter, which segment, which unit, which stage.
+
+Every choice is in the query string, so that a link is the question. What is not understood is
+left out and said so in a notice; it never becomes an error page, nor silently something else.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+
+from accounts import formats
+
+DIMENSIONS = ("channel", "source", "product", "rep", "team")
+UNITS = ("per100", "deals", "money")
+UNKNOWN = "unknown"
+_SEGMENT_LENGTH = 450
+_NEXT_DIMENSION = re.compile(r"&(?=(?:source|product|rep|team)=)")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The understood part of a query string."""
+
+    quarter: str | None = None  # None asks for the newest
+    segment: str = "all"
+    unit: str = "per100"
+    at: int | None = None  # position of the selected stage
+    notices: tuple[str, ...] = ()
+
+    def query(self, **changes: object) -> str:
+        """The query string of this question with some answers changed: "?q=..&seg=..", or "?"."""
+        asked = replace(self, **changes)  # type: ignore[arg-type]
+        pairs: list[tuple[str, str]] = []
+        if asked.quarter is not None:
+            pairs.append(("q", asked.quarter))
+        if asked.segment != "all":
+            pairs.append(("seg", asked.segment))
+        if asked.unit != "per100":
+            pairs.append(("unit", asked.unit))
+        if asked.at is not None:
+            pairs.append(("at", str(asked.at)))
+        return "?" + urlencode(pairs)
+
+
+def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] = ()) -> Question:
+    """Read a query string given as name -> values.
+
+    `q` is a quarter's label, `seg` a segment's name; each dimension may also stand alone
+    (`channel=inbound&product=Course`), as the picker's form sends it. `accepts` names what else
+    this page understands: "unit", "at".
+    """
+    notices: list[str] = []
+    known = {"q", "seg", *DIMENSIONS, *accepts}
+    dropped = sorted(name for name in query if name not in known)
+    if dropped:
+        names = ", ".join(name[:40] for name in dropped[:5])
+        said = _("Not understood in the address, so left out: {names}.")
+        notices.append(said.format(names=names))
+    parts = dict(_parts(_one(query, "seg")))
+    for dimension in DIMENSIONS:
+        if value := _one(query, dimension):
+            parts[dimension] = value
+    if len(parts) > 2:
+        kept = [d for d in DIMENSIONS if d in parts][:2]
+        parts = {d: parts[d] for d in kept}
+        notices.append(_("Figures exist for at most two filters at once; the first two are shown."))
+    unit = _one(query, "unit") if "unit" in accepts else ""
+    if unit and unit not in UNITS:
+        notices.append(_("There is no unit of that name; per 100 is shown."))
+    at = _one(query, "at") if "at" in accepts else ""
+    if at and not (at.isascii() and at.isdecimal() and len(at) < 4):
+        notices.append(_("There is no stage of that number; the worst one is shown."))
+        at = ""
+    return Question(
+        quarter=_one(query, "q")[:20] or None,
+        segment=segment_name(parts)[:_SEGMENT_LENGTH],
+        unit=unit if unit in UNITS else "per100",
+        at=int(at) if at else None,
+        notices=tuple(notices),
+    )
+
+
+def _one(query: Mapping[str, Sequence[str]], name: str) -> str:
+    """The last value of a parameter, trimmed; NUL and its like cannot be in a name."""
+    values = query.get(name) or [""]
+    return "".join(c for c in values[-1] if c.isprintable()).strip()
+
+
+def _parts(segment: str) -> list[tuple[str, str]]:
+    """`channel=inbound&product=Course` as pairs; what is no dimension is dropped."""
+    pairs = []
+    for part in _NEXT_DIMENSION.split(segment):
+        dimension, equals, value = part.partition("=")
+        if equals and dimension in DIMENSIONS and value:
+            pairs.append((dimension, value))
+    return pairs
+
+
+def segment_name(parts: Mapping[str, str]) -> str:
+    """The name under which a segment's figures are kept; dimensions in their fixed order."""
+    return "&".join(f"{d}={parts[d]}" for d in DIMENSIONS if parts.get(d)) or "all"
+
+
+def segment_parts(segment: str) -> dict[str, str]:
+    """dimension -> value of a segment; empty for all deals."""
+    return dict(_parts(segment))
+
+
+def dimension_text(dimension: str) -> str:
+    names = {
+        "channel": _("Channel"),
+        "source": _("Source"),
+        "product": _("Product"),
+        "rep": _("Rep"),
+        "team": _("Team"),
+    }
+    return names[dimension]
+
+
+def value_text(dimension: str, value: str) -> str:
+    """A dimension's value for people: inbound is Inbound, no value is "no product"."""
+    if value == UNKNOWN:
+        return {
+            "channel": _("No channel"),
+            "source": _("No source"),
+            "product": _("No product"),
+            "rep": _("No rep"),
+            "team": _("No team"),
+        }[dimension]
+    if dimension == "channel":
+        return {"inbound": _("Inbound"), "outbound": _("Outbound")}.get(value, value)
+    return value
+
+
+def segment_text(segment: str) -> str:
+    """A segment for people: All deals; Inbound · Course."""
+    parts = segment_parts(segment)
+    if not parts:
+        return _("All deals")
+    return " · ".join(value_text(d, v) for d, v in parts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One link or option of a picker."""
+
+    text: str
+    href: str
+    value: str
+    current: bool
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionPicker:
+    """One select of the filter form."""
+
+    name: str
+    text: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filter row, ready to print."""
+
+    quarter: str
+    compared: str  # "vs Q2 FY27", empty without a quarter before
+    segment: str
+    segment_is_all: bool
+    quarters: tuple[Choice, ...]  # newest first
+    chips: tuple[Choice, ...]
+    pickers: tuple[DimensionPicker, ...]
+    notices: tuple[str, ...]
+    hidden: tuple[tuple[str, str], ...]  # what the filter form carries along
+
+
+def filters_for(
+    *,
+    question: Question,
+    quarters: Sequence[str],
+    statuses: Mapping[str, str],
+    segments: Sequence[str],
+) -> Filters:
+    """The filter row for a question. `quarters` are labels, oldest first; `segments` those that
+    have figures in the asked quarter; `statuses` gives a word to say beside a quarter's name."""
+    label = question.quarter or (quarters[-1] if quarters else "")
+    at = quarters.index(label) if label in quarters else 0
+    before = quarters[at - 1] if at > 0 else ""
+    asked = segment_parts(question.segment)
+    values: dict[str, list[str]] = {d: [] for d in DIMENSIONS}
+    for segment in segments:
+        parts = segment_parts(segment)
+        if len(parts) == 1:
+            [(dimension, value)] = parts.items()
+            values[dimension].append(value)
+    chips = [_chip(question, "all")]
+    chips += [
+        _chip(question, f"channel={v}")
+        for v in ("inbound", "outbound")
+        if v in values["channel"] or question.segment == f"channel={v}"
+    ]
+    if question.segment not in {c.value for c in chips}:
+        chips.append(_chip(question, question.segment))
+    pickers = []
+    for dimension in DIMENSIONS:
+        options = sorted(values[dimension], key=lambda v: (v == UNKNOWN, v.casefold()))
+        if not options:
+            continue
+        choices = [Choice(_("Any"), "", "", dimension not in asked)]
+        choices += [
+            Choice(value_text(dimension, v), "", v, asked.get(dimension) == v) for v in options
+        ]
+        pickers.append(DimensionPicker(dimension, dimension_text(dimension), tuple(choices)))
+    hidden = [(k, v) for k, v in (("q", question.quarter or ""),) if v]
+    if question.unit != "per100":
+        hidden.append(("unit", question.unit))
+    listed = tuple(
+        Choice(formats.quarter(q), question.query(quarter=q), q, q == label, statuses.get(q, ""))
+        for q in reversed(quarters)
+    )
+    return Filters(
+        quarter=formats.quarter(label) if label in quarters else label,
+        compared=_("vs {quarter}").format(quarter=formats.quarter(before)) if before else "",
+        segment=segment_text(question.segment),
+        segment_is_all=question.segment == "all",
+        quarters=listed,
+        chips=tuple(chips),
+        pickers=tuple(pickers),
+        notices=question.notices,
+        hidden=tuple(hidden),
+    )
+
+
+def _chip(question: Question, segment: str) -> Choice:
+    return Choice(
+        text=segment_text(segment),
+        href=question.query(segment=segment),
+        value=segment,
+        current=question.segment == segment,
+    )

@@ -1,0 +1,30 @@
+"""A chart as a file of its own."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from metrics.charts import Chart, csv_file, svg_file
+from metrics.views.asking import Asked
+
+
+def chart_response(
+    request: HttpRequest, chart: Chart | None, *, asked: Asked, kind: str
+) -> HttpResponse:
+    """CSV or SVG of a chart; 404 where this question has no such chart or no drawing."""
+    if chart is None:
+        raise Http404
+    company = request.company  # type: ignore[attr-defined]
+    caption = f"{company.name} · {asked.filters.segment} · {asked.filters.quarter}"
+    if kind == "csv":
+        body: str | None = "\ufeff" + csv_file(chart)
+        content_type = "text/csv; charset=utf-8"
+    else:
+        body = svg_file(chart, caption=caption)
+        content_type = "image/svg+xml; charset=utf-8"
+    if body is None:
+        raise Http404
+    quarter = asked.quarters[-1] if asked.quarters else "none"
+    response = HttpResponse(body, content_type=content_type)
+    response["Content-Disposition"] = (
+        f'attachment; filename="{company.slug}-{quarter}-{chart.name}.{kind}"'
+    )
+    return response

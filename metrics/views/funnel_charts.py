@@ -1,0 +1,175 @@
+"""From the rows of the Funnel page to its charts."""
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+from accounts import formats
+from accounts.formats import Style
+from metrics.charts import (
+    Bar,
+    Chart,
+    Column,
+    Estimate,
+    Mark,
+    Point,
+    Table,
+    bars,
+    funnel,
+    interval,
+    line,
+)
+from metrics.selectors.funnel_page import FunnelColumn, FunnelPage, StageBlock
+
+
+def funnel_charts(page: FunnelPage, *, style: Style) -> dict[str, Chart]:
+    """The page's charts by the name of their permalink."""
+    charts = {"funnel": whole_funnel(page, style=style)}
+    if page.stage is not None:
+        charts["conversion"] = conversion(page.stage, style=style)
+        charts["reasons"] = reasons(page.stage, style=style)
+        charts["interval"] = exits(page.stage, style=style)
+    return charts
+
+
+def column_of(column: FunnelColumn) -> Column:
+    return Column(
+        label=column.name,
+        text=column.value,
+        level=column.level,
+        lost=column.lost,
+        pending=column.pending,
+        tone=column.tone,
+        tip=f"{column.name}: {column.value}\n{column.cohort_line}\n{column.exits_line}",
+        note=column.word,
+    )
+
+
+def whole_funnel(page: FunnelPage, *, style: Style) -> Chart:
+    def count(value: int) -> str:
+        return formats.number(value, style) or ""
+
+    return funnel(
+        name="funnel",
+        title=_("Funnel, {quarter}").format(quarter=page.quarter),
+        reading=", ".join(f"{c.name} {count(c.reached)}" for c in page.columns) + ".",
+        columns=[column_of(c) for c in page.columns],
+        table=Table(
+            head=(_("Stage"), _("Reached"), _("Lost"), _("Still open"), _("Verdict"), _("Exits")),
+            rows=tuple(
+                (
+                    c.name,
+                    count(c.reached),
+                    count(c.lost_n),
+                    count(c.pending_n),
+                    c.word if c.position else "",
+                    c.exits_line,
+                )
+                for c in page.columns
+            ),
+            raw_head=("stage", "cohort_reached", "cohort_lost", "cohort_pending", "verdict"),
+            raw=tuple(
+                (c.name, c.reached, c.lost_n, c.pending_n, c.verdict if c.position else "")
+                for c in page.columns
+            ),
+        ),
+    )
+
+
+def reasons(stage: StageBlock, *, style: Style) -> Chart:
+    rows: Sequence[Bar] = [
+        Bar(
+            label=r.name,
+            text=r.deals_text,
+            value=float(r.deals),
+            tip=f"{r.name}: {r.deals_text}, {r.amount_text}",
+        )
+        for r in stage.reasons
+    ]
+    said = ", ".join(f"{r.name} {r.deals_text}" for r in stage.reasons)
+    return bars(
+        name="reasons",
+        title=_("Why deals were lost at {stage}").format(stage=stage.name),
+        reading=said,
+        rows=rows,
+        table=Table(
+            head=(_("Reason"), _("Deals"), _("Amount")),
+            rows=tuple((r.name, r.deals_text, r.amount_text) for r in stage.reasons),
+            raw_head=("reason", "deals", "amount", "currency"),
+            raw=tuple((r.name, r.deals, r.amount, style.currency) for r in stage.reasons),
+        ),
+    )
+
+
+def _share(value: float, style: Style) -> str:
+    return formats.percent(value, style) or ""
+
+
+def conversion(stage: StageBlock, *, style: Style) -> Chart:
+    rows = stage.history
+    known = [r for r in rows if r.conversion is not None]
+    return line(
+        name="conversion",
+        title=_("Share that went on from {stage}").format(stage=stage.name),
+        reading=_("Last: {figure} in {quarter}.").format(
+            figure=known[-1].figure, quarter=known[-1].text
+        )
+        if known
+        else "",
+        points=[
+            Point(
+                label=r.label,
+                tip=f"{r.text}, {r.status}\n{r.figure}",
+                value=r.conversion,
+                low=r.low,
+                high=r.high,
+                running=r.running,
+            )
+            for r in rows
+        ],
+        tick=lambda value: _share(value, style),
+        height=170,
+        table=Table(
+            head=(_("Quarter"), _("Status"), _("Went on")),
+            rows=tuple((r.text, r.status, r.figure) for r in rows),
+            raw_head=("quarter", "advanced", "lost", "conversion", "interval_low", "interval_high"),
+            raw=tuple((r.quarter, r.advanced, r.lost, r.conversion, r.low, r.high) for r in rows),
+        ),
+    )
+
+
+def exits(stage: StageBlock, *, style: Style) -> Chart:
+    """This quarter's conversion with its interval beside the usual one."""
+    title = _("Share that went on from {stage}, with its interval").format(stage=stage.name)
+    if stage.conversion is None or stage.interval is None:
+        return Chart("interval", title, "", Table((), (), (), ()), ())
+    low, high = stage.interval
+    rows = [(_("This quarter"), stage.conversion_text, stage.interval_text)]
+    raw: list[tuple[str | int | float | None, ...]] = [("quarter", stage.conversion, low, high)]
+    marks = ()
+    if stage.usual is not None:
+        marks = (Mark(stage.usual, stage.usual_text),)
+        rows.append((_("Usual"), stage.usual_text, ""))
+        raw.append(("usual", stage.usual, None, None))
+    return interval(
+        name="interval",
+        title=title,
+        reading=f"{stage.conversion_text}, {stage.interval_text}. {stage.usual_text}",
+        estimate=Estimate(
+            value=stage.conversion,
+            low=low,
+            high=high,
+            text=stage.conversion_text,
+            low_text=_share(low, style),
+            high_text=_share(high, style),
+        ),
+        tick=lambda value: _share(value, style),
+        marks=marks,
+        bounds=(0.0, 1.0),
+        table=Table(
+            head=("", _("Went on"), _("95% interval")),
+            rows=tuple(rows),
+            raw_head=("what", "conversion", "interval_low", "interval_high"),
+            raw=tuple(raw),
+        ),
+    )

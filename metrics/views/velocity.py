@@ -1,0 +1,72 @@
+"""Velocity: how much a day, and what moved it."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.access import company_view
+from metrics.selectors import figures
+from metrics.selectors.velocity_page import VelocityPage, channel_segments, velocity_page
+from metrics.views.asking import Asked, ask, empty_state, export_links
+from metrics.views.exporting import chart_response
+from metrics.views.velocity_charts import velocity_charts
+
+
+def _page(request: HttpRequest) -> tuple[Asked, VelocityPage | None]:
+    asked = ask(request)
+    if not asked.history:
+        return asked, None
+    company = request.company  # type: ignore[attr-defined]
+    wanted = channel_segments(asked.question.segment)
+    if asked.question.segment == "all":
+        wanted = (*wanted, "channel=unknown")
+    parts = {
+        name: figures.figures_of(company=company, segment=name, upto=asked.quarters[-1])
+        for name in wanted
+    }
+    page = velocity_page(
+        history=asked.history,
+        channels=parts,
+        quarters=asked.quarters,
+        segment=asked.question.segment,
+        reading=asked.reading,
+    )
+    return asked, page
+
+
+@company_view("velocity.view")
+@require_safe
+def velocity(request: HttpRequest) -> HttpResponse:
+    """The page, or with htmx only what changes when a filter does."""
+    company = request.company  # type: ignore[attr-defined]
+    asked, page = _page(request)
+    here = reverse("metrics:velocity", kwargs={"company_slug": company.slug})
+    funnel = reverse("metrics:funnel", kwargs={"company_slug": company.slug})
+    charts = velocity_charts(page, style=asked.reading.style) if page else {}
+    links = export_links(request, charts, view="metrics:velocity_chart")
+    query = asked.question.query()
+    context = {
+        "page": page,
+        "filters": asked.filters,
+        "charts": charts,
+        "links": links,
+        "exports": tuple(links.values()),
+        "empty": None if page else empty_state(asked, page_url=here),
+        "page_url": here,
+        "funnel_url": funnel + (query if query != "?" else ""),
+        "funnel_at": f"{funnel}{query}{'' if query == '?' else '&'}at=",
+        "definitions_url": reverse("metrics:definitions", kwargs={"company_slug": company.slug}),
+    }
+    whole = not getattr(request, "htmx", False) or request.htmx.history_restore_request  # type: ignore[attr-defined]
+    template = "metrics/velocity.html" if whole else "metrics/velocity.html#page"
+    return render(request, template, context)
+
+
+@company_view("velocity.view")
+@require_safe
+def velocity_chart(request: HttpRequest, name: str, kind: str) -> HttpResponse:
+    """One chart of the page as CSV or SVG, for the same query."""
+    asked, page = _page(request)
+    charts = velocity_charts(page, style=asked.reading.style) if page else {}
+    return chart_response(request, charts.get(name), asked=asked, kind=kind)

@@ -1,0 +1,32 @@
+// Menus are native popovers and open without this. It places them where the browser cannot,
+// and moves focus in with the keyboard.
+
+const anchored = CSS.supports("position-area", "block-end");
+
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (!menu.matches?.(".menu[popover]")) return;
+  const opener = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  opener?.setAttribute("aria-expanded", String(event.newState === "open"));
+  if (event.newState !== "open") return;
+  if (!anchored && opener) place(menu, opener);
+  if (opener?.matches(":focus-visible")) menu.querySelector("a, button, input, select")?.focus();
+}, true);
+
+function place(menu, opener) {
+  const from = opener.getBoundingClientRect();
+  const below = from.bottom + 4 + menu.offsetHeight < innerHeight;
+  menu.style.left = `${Math.max(8, Math.min(from.left, innerWidth - menu.offsetWidth - 8))}px`;
+  menu.style.top = `${below ? from.bottom + 4 : Math.max(8, from.top - menu.offsetHeight - 4)}px`;
+}
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.(".menu:popover-open");
+  if (!menu || event.target.matches("input, select, textarea")) return;
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const items = [...menu.querySelectorAll(".item")];
+  if (!items.length) return;
+  event.preventDefault();
+  const step = event.key === "ArrowDown" ? 1 : -1;
+  items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
+});
