@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -15,3 +15,14 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Celery would replace the handlers that LOGGING set."""
+
+
+@celeryd_init.connect
+def refuse_unsafe_role(**_: object) -> None:
+    """A worker, like the web, does not start on a database that would mix companies."""
+    import django
+
+    django.setup()
+    from accounts.tenancy.row_security import refuse_unsafe_role as check
+
+    check()

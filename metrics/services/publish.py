@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from django.db import connection
 
 from accounts.models import Company
 from metrics.calc.calendar import Quarter
+from metrics.calc.nothing import no_deals
+from metrics.calc.segments import ALL
 from metrics.calc.stored import (
     DEFINITIONS,
     StoredFigures,
@@ -34,6 +36,8 @@ class Computed:
     first: bool
     as_of: datetime
     definitions: Mapping[str, Any]
+    stages: Sequence[str]
+    days: int
     figures: Mapping[str, StoredFigures]
 
 
@@ -94,6 +98,10 @@ def publish(*, company: Company, computed: Computed, now: datetime, cause: Cause
     Running and settling rows (version 0) are replaced in place. A final row is never touched: a
     difference becomes the next version beside it, with its cause and the fields that differ.
     """
+    if ALL not in computed.figures:
+        # A quarter in which nothing was open is still a quarter, and pages show it as such.
+        figures = {ALL: _nothing(computed), **computed.figures}
+        computed = replace(computed, figures=figures)
     newest = _newest(company, computed)
     if computed.status == "final":
         return _publish_final(company, computed, newest, now, cause)
@@ -243,38 +251,5 @@ def _first_open_amounts(company: Company, computed: Computed) -> dict[str, Store
 
 
 def _nothing(computed: Computed) -> StoredFigures:
-    """The figures of a segment without a deal: counts and sums of nothing."""
-    some = next(iter(computed.figures.values()))
-    return empty_like(some)
-
-
-def empty_like(some: StoredFigures) -> StoredFigures:
-    """The figures of no deals, in the quarter and pipeline of `some`."""
-    counts = {
-        name: 0
-        for name, value in to_json(some).items()
-        if name != "stages" and not name.endswith(("_median", "_p90", "variance", "covariance"))
-    }
-    stages = [
-        {
-            name: (
-                stage[name]
-                if name == "name"
-                else {level: [0, 0, 0] for level in stage[name]}
-                if name == "value_lost_by_reason"
-                else None
-                if name.startswith("days_") and name != "days_count"
-                else 0
-            )
-            for name in stage
-        }
-        for stage in to_json(some)["stages"]
-    ]
-    empty = dict.fromkeys(
-        name
-        for name in to_json(some)
-        if name.endswith(("_median", "_p90", "variance", "covariance"))
-    )
-    return from_json(
-        {**counts, **empty, "definitions": some.definitions, "days": some.days, "stages": stages}
-    )
+    """The figures of a segment without a deal in play: counts and sums of nothing."""
+    return no_deals(stages=computed.stages, days=computed.days)

@@ -166,6 +166,8 @@ def _publish(
         first=first_day is not None and quarter.start <= first_day < quarter.end,
         as_of=as_of,
         definitions=definitions_of(company=company, stages=table.stages),
+        stages=table.stages,
+        days=table.days,
         figures=dict(stored_figures(table)),
     )
     cause = Cause()

@@ -84,6 +84,7 @@ def open_deal(
             raise DomainError("This stage is not one of the pipeline's. Choose another.")
         if occurred_at > now + rules.CLOCKS_DIFFER:
             raise DomainError("This lies in the future. Choose a time that has passed.")
+        occurred_at = occurred_at if imported else min(occurred_at, now)
         attributes["currency"] = attributes.get("currency") or company.currency
         deal = Deal(pipeline_id=pipeline_id, name=name.strip(), version=0, **attributes)
         deal.refuse_other_company()

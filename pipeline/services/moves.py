@@ -142,6 +142,8 @@ def move_deal(
             which=rules.IMPORT if imported else rules.MOVE,
         )
         before = {"stage": from_stage.name if from_stage else None, "version": deal.version}
+        # A clock that runs ahead by minutes is pulled back: no figure may wait for the future.
+        occurred_at = occurred_at if imported else min(occurred_at, now)
         transition = append(
             company=company,
             deal=deal,
@@ -217,6 +219,7 @@ def correct_transition(
             which=rules.IMPORT if imported else rules.CORRECTION,
             earliest=earliest,
         )
+        when = when if imported else min(when, now)
         before = {
             "stage": replaced.to_stage.name if replaced.to_stage else None,
             "occurred_at": replaced.occurred_at.isoformat(),
