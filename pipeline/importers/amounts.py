@@ -71,6 +71,7 @@ def decide_amounts(heading: str, cells: Iterable[Cell], *, told: str | None = No
     examples = {".": "", ",": ""}
     unsure: dict[str, str] = {}
     marked = False
+    cells = list(cells)
     for cell in dict.fromkeys(c for c in cells if isinstance(c, str)):
         if is_nothing(cell):
             continue
@@ -83,6 +84,8 @@ def decide_amounts(heading: str, cells: Iterable[Cell], *, told: str | None = No
         marked = True
         mark = _mark_of(number)
         if mark in votes:
+            if not _is_well_formed(number, mark):
+                continue
             votes[mark] += 1
             examples[mark] = shown(cell)
         elif mark is not None:
@@ -106,7 +109,9 @@ def decide_amounts(heading: str, cells: Iterable[Cell], *, told: str | None = No
         mark = "," if grouping == "." else "."
         how = f"'{grouping}' taken for a thousands separator, as in {example} (--decimal-mark)"
         return AmountColumn(heading, mark, how)
-    return AmountColumn(heading, None, "whole numbers" if not marked else "plain numbers")
+    if any(isinstance(cell, (int, float)) for cell in cells):
+        return AmountColumn(heading, None, "numbers of the sheet")
+    return AmountColumn(heading, None, "plain numbers" if marked else "whole numbers")
 
 
 def _mark_of(number: str) -> str | None:
@@ -196,6 +201,16 @@ def _plain(number: str, mark: str | None) -> Decimal:
             raise ValueFault(f"does not fit the decimal mark '{mark}' of its column")
         whole = first + "".join(groups)
     return Decimal(f"{whole or '0'}.{rest}" if sign else whole)
+
+
+def _is_well_formed(number: str, mark: str) -> bool:
+    if _SCIENTIFIC.fullmatch(number):
+        return True
+    try:
+        _plain(number, mark)
+    except ValueFault:
+        return False
+    return True
 
 
 def _decimal_of_number(cell: int | float) -> Decimal:

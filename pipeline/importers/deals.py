@@ -142,7 +142,8 @@ class _RowReader:
         words = [values.original(c).strip().casefold() for c in self._column("status")]
         filled = [w for w in words if w]
         fits = sum(1 for w in filled if w in _STATUS or w == "deleted")
-        if filled and fits * 2 >= len(filled):
+        # beside a stage most words must fit; alone it is the outcome only if all do
+        if filled and fits >= (len(filled) / 2 if stage else len(filled)):
             return True, stage
         return False, stage or "status"  # many tables call the stage a status
 

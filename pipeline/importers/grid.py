@@ -4,6 +4,7 @@ Here are the types, the limits and `assemble`, which finds the heading row and b
 to its width. `table.py` is the door.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -38,6 +39,8 @@ class CellFault:
     reason: str
     shown: str
 
+
+_TOTAL = re.compile(r"(?:grand |sub)?totals?\b|sum\b|gesamt", re.IGNORECASE)
 
 Cell = str | int | float | bool | datetime | date | time | CellFault | None
 HeadingScore = Callable[[Sequence[str]], int]
@@ -211,11 +214,12 @@ def _heading_index(
 
 
 def _without_tail(body: Sequence[RawRow], width: int) -> tuple[list[RawRow], int]:
-    """Drop the totals and notes below a formatted report: rows of one or two filled cells."""
+    """Drop what stands below a formatted report: totals, and notes of one or two cells."""
     kept = list(body)
     while kept and kept[-1].fault is None:
-        filled = sum(1 for cell in kept[-1].cells if not is_blank(cell))
-        if filled > 2 or filled * 2 >= width:
+        filled = [heading_text(cell) for cell in kept[-1].cells if not is_blank(cell)]
+        is_total = bool(filled) and _TOTAL.match(filled[0]) is not None
+        if not is_total and (len(filled) > 2 or len(filled) * 2 >= width):
             break
         kept.pop()
     return kept, len(body) - len(kept)

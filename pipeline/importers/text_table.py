@@ -91,7 +91,7 @@ def _fault(error: str, line: int, last: int) -> str:
     if "field limit" in error:
         return (
             f"A cell is longer than {csv.field_size_limit():,} characters{where}: "
-            "is a quotation mark left open?"
+            "perhaps a quotation mark was left open."
         )
     if "end of data" in error:
         return f"A quotation mark is opened and never closed{where}."
