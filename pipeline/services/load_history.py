@@ -130,8 +130,8 @@ def insert_moves(company: Company) -> None:
         )
 
 
-def insert_deals(company: Company, *, system: str) -> None:
-    """Insert the deals with all that they cache of their effective history."""
+def pack_paths() -> None:
+    """From load_rows: load_paths, with each deal's packed effective history and what it says."""
     bulk.temporary_table("load_void", "id bigint PRIMARY KEY")
     bulk.copy_rows("load_void", ["id"], [(row_id,) for row_id in _void_rows()])
     with connection.cursor() as cursor:
@@ -155,6 +155,12 @@ def insert_deals(company: Company, *, system: str) -> None:
             """  # noqa: S608
         )
         cursor.execute("ANALYZE load_paths")
+
+
+def insert_deals(company: Company, *, system: str) -> None:
+    """Insert the deals with all that they cache of their effective history."""
+    pack_paths()
+    with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO pipeline_deal (id, company_id, pipeline_id, name, customer_id, rep_id,
