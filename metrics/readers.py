@@ -4,6 +4,7 @@ Each column comes as one aggregate value, not row by row: that transport is the 
 (docs/adr/0004-packed-paths.md). Several aggregates of one query see the rows in the same order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,31 +46,43 @@ _BOUNDS = """
 class StageList:
     """The stages of a pipeline as the arithmetic sees them: 1..K open, K+1 won, K+2 lost."""
 
-    names: tuple[str, ...]  # of the open stages, by position
-    codes: dict[int, int]  # stage id -> code
+    ids: tuple[int, ...]  # of the open stages, by position
+    names: tuple[str, ...]
+    codes: tuple[tuple[int, int], ...]  # (stage id, code)
 
 
-def stages_of(*, pipeline_id: int) -> StageList:
-    """The pipeline's stages; positions are renumbered 1..K in their order."""
+def stages_of(*, pipeline_id: int, kept: Sequence[tuple[int, str]] | None = None) -> StageList:
+    """The pipeline's stages; positions are renumbered 1..K in their order.
+
+    `kept` is the list (id, name) that a final snapshot was closed with: its positions and names
+    hold for it whatever was renamed, moved, added or retired since. A stage made since then
+    counts as the one before it.
+    """
     rows = list(
         Stage.objects.filter(pipeline_id=pipeline_id).values_list("id", "name", "kind", "position")
     )
     opened = sorted((r for r in rows if r[2] == Stage.Kind.OPEN), key=lambda r: (r[3], r[0]))
-    codes = {row[0]: number for number, row in enumerate(opened, start=1)}
-    last = len(opened)
+    listed = tuple(kept) if kept is not None else tuple((row[0], row[1]) for row in opened)
+    codes = {stage_id: number for number, (stage_id, _) in enumerate(listed, start=1)}
+    before = 1
+    for stage_id, _, _, _ in opened:
+        before = codes.setdefault(stage_id, before)
+    last = len(listed)
     for stage_id, _, kind, _ in rows:
         if kind != Stage.Kind.OPEN:
             codes[stage_id] = last + (1 if kind == Stage.Kind.WON else 2)
-    return StageList(tuple(row[1] for row in opened), codes)
+    return StageList(
+        tuple(i for i, _ in listed), tuple(name for _, name in listed), tuple(codes.items())
+    )
 
 
 def read_history(
     *,
     company: Company,
     pipeline_id: int,
+    stages: StageList,
     start: date | None = None,
     end: date | None = None,
-    rates: Rates | None = None,
 ) -> History:
     """The deal histories of a pipeline as arrays.
 
@@ -100,7 +113,7 @@ def read_history(
             if row[0] is not None:
                 parts.append([bytes(value) for value in row])
     columns = [b"".join(part[c] for part in parts) for c in range(7)] if parts else [b""] * 7
-    return _history(company, pipeline_id, columns)
+    return _history(company, stages, columns)
 
 
 def _windows(first: int, last: int, *, whole: bool) -> list[tuple[int, int]]:
@@ -109,14 +122,13 @@ def _windows(first: int, last: int, *, whole: bool) -> list[tuple[int, int]]:
     return [(a - 1, min(a - 1 + _WINDOW, last)) for a in range(first, last + 1, _WINDOW)]
 
 
-def _history(company: Company, pipeline_id: int, columns: list[bytes]) -> History:
-    stages = stages_of(pipeline_id=pipeline_id)
+def _history(company: Company, stages: StageList, columns: list[bytes]) -> History:
     deal_id = _big(columns[0], ">i8", np.int64)
     rep_product = _big(columns[2], ">i8", np.int64)
     source_reason = _big(columns[3], ">i8", np.int64)
     flags = _big(columns[4], ">i4", np.int32)
     lengths = _big(columns[5], ">i4", np.int64)
-    visits = unpack_paths(columns[6], lengths, stages.codes)
+    visits = unpack_paths(columns[6], lengths, dict(stages.codes))
 
     rep, reps = _catalog(rep_product >> 32, dict(Rep.objects.values_list("id", "name")))
     product, products = _catalog(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -92,11 +92,14 @@ def digest_of(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def publish(*, company: Company, computed: Computed, now: datetime, cause: Cause) -> Published:
+def publish(
+    *, company: Company, computed: Computed, now: datetime, cause: Callable[[], Cause]
+) -> Published:
     """Store what was computed. Writes nothing where nothing changed.
 
     Running and settling rows (version 0) are replaced in place. A final row is never touched: a
-    difference becomes the next version beside it, with its cause and the fields that differ.
+    difference becomes the next version beside it, with the fields that differ and its `cause`,
+    which is asked for only then.
     """
     if ALL not in computed.figures:
         # A quarter in which nothing was open is still a quarter, and pages show it as such.
@@ -158,7 +161,11 @@ def _publish_running(
 
 
 def _publish_final(
-    company: Company, computed: Computed, newest: dict[str, _Row], now: datetime, cause: Cause
+    company: Company,
+    computed: Computed,
+    newest: dict[str, _Row],
+    now: datetime,
+    cause: Callable[[], Cause],
 ) -> Published:
     final = {segment: row for segment, row in newest.items() if row.status == "final"}
     if not final:
@@ -182,6 +189,7 @@ def _publish_final(
     first_open = _first_open_amounts(company, computed)
     version = max(row.version for row in final.values()) + 1
     changed: list[tuple[str, str, str, str]] = []
+    told: dict[str, Any] = {}
     for segment in sorted({*computed.figures, *final}):
         figures = computed.figures.get(segment) or _nothing(computed)
         if segment in first_open:
@@ -194,7 +202,8 @@ def _publish_final(
         was = _figures_of(company, row.id) if row is not None else to_json(_nothing(computed))
         differing = changed_fields(was, json.loads(text))
         if differing:
-            why = {**cause.as_json(), "fields": differing}
+            told = told or cause().as_json()
+            why = {**told, "fields": differing}
             changed.append((segment, text, digest, json.dumps(why)))
     _insert(company, computed, now, version, False, changed)
     return Published(len(changed), 0, restated=bool(changed))

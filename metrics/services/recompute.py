@@ -23,8 +23,9 @@ from metrics.calc.calendar import (
 from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables
 from metrics.calc.stored import DEFINITIONS
 from metrics.calc.stored_rows import stored_figures
+from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
-from metrics.readers import first_opened_on, read_history, read_rates
+from metrics.readers import StageList, first_opened_on, read_history, read_rates, stages_of
 from metrics.services.causes import Cause, facts_since
 from metrics.services.publish import Computed, Published, publish
 from pipeline.models import DirtyQuarter, Pipeline
@@ -40,7 +41,7 @@ class Recomputed:
     restated: bool
 
 
-def definitions_of(*, company: Company, stages: Sequence[str]) -> dict[str, Any]:
+def definitions_of(*, company: Company, stages: StageList) -> dict[str, Any]:
     """What a snapshot was computed with: kept beside its figures."""
     return {
         "definitions": DEFINITIONS,
@@ -50,7 +51,8 @@ def definitions_of(*, company: Company, stages: Sequence[str]) -> dict[str, Any]
         "settle_days": company.settle_days,
         "velocity_number": str(company.velocity_number),
         "velocity_cycle": str(company.velocity_cycle),
-        "stages": list(stages),
+        "stages": list(stages.names),
+        "stage_ids": list(stages.ids),
         "code": settings.CODE_VERSION,
     }
 
@@ -112,16 +114,18 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
         rates = read_rates(company=company)
         first_day = first_opened_on(company=company)
         for pipeline_id in _pipelines():
-            history = read_history(company=company, pipeline_id=pipeline_id)
-            as_ofs = [_as_of(company, pipeline_id, q, now) for q in quarters]
-            moments = [moment(as_of, company.zone) for as_of in as_ofs]
-            tables = quarter_tables(history, list(zip(quarters, moments, strict=True)), rates)
-            for table, as_of in zip(tables, as_ofs, strict=True):
-                published = _publish(company, pipeline_id, table, as_of, first_day, now)
-                tally = done[table.quarter.start]
-                tally[0] += published.written
-                tally[1] += published.removed
-                tally[2] = tally[2] or published.restated
+            frames = [_frame(company, pipeline_id, quarter, now) for quarter in quarters]
+            for stages in dict.fromkeys(frame.stages for frame in frames):
+                history = read_history(company=company, pipeline_id=pipeline_id, stages=stages)
+                of_list = [frame for frame in frames if frame.stages == stages]
+                asked = [(f.quarter, moment(f.as_of, company.zone)) for f in of_list]
+                tables = quarter_tables(history, asked, rates)
+                for table, frame in zip(tables, of_list, strict=True):
+                    published = _publish(company, frame, table, first_day, now)
+                    tally = done[frame.quarter.start]
+                    tally[0] += published.written
+                    tally[1] += published.removed
+                    tally[2] = tally[2] or published.restated
         for row in rows:
             row.done_gen = row.gen
             quarter = quarter_of(row.quarter_start, company.fiscal_year_start_month)
@@ -135,67 +139,86 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
     rates = read_rates(company=company)
     first_day = first_opened_on(company=company)
     for pipeline_id in _pipelines():
+        frame = _frame(company, pipeline_id, quarter, now)
         history = read_history(
-            company=company, pipeline_id=pipeline_id, start=quarter.start, end=quarter.end
+            company=company,
+            pipeline_id=pipeline_id,
+            stages=frame.stages,
+            start=quarter.start,
+            end=quarter.end,
         )
-        as_of = _as_of(company, pipeline_id, quarter, now)
-        table = quarter_table(history, quarter, moment(as_of, company.zone), rates)
-        published = _publish(company, pipeline_id, table, as_of, first_day, now)
+        table = quarter_table(history, quarter, moment(frame.as_of, company.zone), rates)
+        published = _publish(company, frame, table, first_day, now)
         written += published.written
         removed += published.removed
         restated = restated or published.restated
     return Recomputed(quarter, written, removed, restated)
 
 
-def _publish(
-    company: Company,
-    pipeline_id: int,
-    table: QuarterTable,
-    as_of: datetime,
-    first_day: date | None,
-    now: datetime,
-) -> Published:
-    quarter = table.quarter
-    kept = _final_row(company, pipeline_id, quarter)
-    computed = Computed(
-        pipeline_id=pipeline_id,
-        quarter=quarter,
-        status="final"
-        if kept
-        else status(quarter, company.settle_days, company.zone, company.clock(now)),
-        first=first_day is not None and quarter.start <= first_day < quarter.end,
-        as_of=as_of,
-        definitions=definitions_of(company=company, stages=table.stages),
-        stages=table.stages,
-        days=table.days,
-        figures=dict(stored_figures(table)),
-    )
-    cause = Cause()
-    if kept is not None:
-        cause = facts_since(company=company, since=kept["computed_at"], as_of=as_of)
-    return publish(company=company, computed=computed, now=now, cause=cause)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a quarter of a pipeline is computed relative to. `since`: the newest final version."""
+
+    pipeline_id: int
+    quarter: Quarter
+    status: SnapshotStatus
+    as_of: datetime
+    stages: StageList
+    definitions: dict[str, Any]
+    since: datetime | None
 
 
-def _final_row(company: Company, pipeline_id: int, quarter: Quarter) -> dict[str, Any] | None:
-    """The newest final version of the quarter: once final, always final."""
-    found: dict[str, Any] | None = (
+def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) -> _Frame:
+    """Once final, always final: as_of, stages and settings of its final version hold."""
+    kept = (
         Snapshot.objects.filter(
             pipeline_id=pipeline_id, quarter_start=quarter.start, status=Snapshot.Status.FINAL
         )
         .order_by("-version", "-computed_at")
-        .values("as_of", "computed_at")
+        .values("as_of", "computed_at", "definitions")
         .first()
     )
-    return found
+    if kept is None:
+        clock = company.clock(now)
+        stages = stages_of(pipeline_id=pipeline_id)
+        return _Frame(
+            pipeline_id,
+            quarter,
+            status(quarter, company.settle_days, company.zone, clock),
+            as_of_for(quarter, company.settle_days, company.zone, clock),
+            stages,
+            definitions_of(company=company, stages=stages),
+            None,
+        )
+    definitions = {**kept["definitions"], "code": settings.CODE_VERSION}
+    listed = list(zip(definitions["stage_ids"], definitions["stages"], strict=True))
+    stages = stages_of(pipeline_id=pipeline_id, kept=listed)
+    return _Frame(
+        pipeline_id, quarter, "final", kept["as_of"], stages, definitions, kept["computed_at"]
+    )
 
 
-def _as_of(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) -> datetime:
-    """What the quarter's figures are relative to: that of its final version, if it has one."""
-    kept = _final_row(company, pipeline_id, quarter)
-    if kept is not None:
-        as_of: datetime = kept["as_of"]
-        return as_of
-    return as_of_for(quarter, company.settle_days, company.zone, company.clock(now))
+def _publish(
+    company: Company, frame: _Frame, table: QuarterTable, first_day: date | None, now: datetime
+) -> Published:
+    quarter = frame.quarter
+    computed = Computed(
+        pipeline_id=frame.pipeline_id,
+        quarter=quarter,
+        status=frame.status,
+        first=first_day is not None and quarter.start <= first_day < quarter.end,
+        as_of=frame.as_of,
+        definitions=frame.definitions,
+        stages=table.stages,
+        days=table.days,
+        figures=dict(stored_figures(table)),
+    )
+
+    def cause() -> Cause:
+        since = frame.since or frame.as_of
+        return facts_since(company=company, since=since, as_of=frame.as_of)
+
+    return publish(company=company, computed=computed, now=now, cause=cause)
 
 
 def _pipelines() -> list[int]:

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from accounts.models import Company
 from metrics.models import Snapshot
 from metrics.services.recompute import recompute_all, recompute_quarter
 from metrics.services.sweep import behind, leased
-from pipeline.models import DirtyQuarter
+from pipeline.models import DirtyQuarter, Stage
 from pipeline.services.deals import change_deal
 from pipeline.services.moves import correct_transition
 from tests.metrics.builders import BY, Small, at, small_company
@@ -198,6 +199,44 @@ def test_one_quarter_at_a_time_gives_what_all_at_once_gives() -> None:
     one, all_at_once = figures("one", together=False), figures("all", together=True)
     assert len(one) > 20
     assert one == all_at_once
+
+
+def test_renaming_adding_and_reordering_stages_changes_no_past_quarter() -> None:
+    with small_company() as small:
+        deal = small.opens("2026-02-02")
+        small.moves(deal.deal_id, small.met, "2026-02-12")
+        late = small.opens("2026-02-20")
+        sweep(small, "2026-04-09")
+        first = newest(Q1)
+        Stage.objects.filter(pk=small.met).update(name="Coach met", position=3)
+        demo = Stage.objects.create(
+            pipeline_id=small.pipeline_id, name="Demo", kind="open", position=2
+        )
+        again = recompute_all(company_id=small.company.pk, now=at("2026-04-10"))
+        assert (again[0].written, newest(Q1).version) == (0, 1)
+        assert [s["name"] for s in newest(Q2).figures["stages"]] == ["Booked", "Demo", "Coach met"]
+        # A late entry into the closed quarter, to a stage that it did not have.
+        small.moves(late.deal_id, demo.pk, "2026-03-20", now="2026-04-20")
+        small.moves(late.deal_id, small.met, "2026-03-21", now="2026-04-20")
+        sweep(small, "2026-04-20T13:00")
+        row = newest(Q1)
+        assert row.version == 2
+        assert [s["name"] for s in row.figures["stages"]] == ["Booked", "Met"]
+        assert row.figures["stages"][0]["advanced"] == 2
+        assert first.figures["stages"][0]["advanced"] == 1
+
+
+def test_settings_changed_later_do_not_rewrite_a_final_quarter() -> None:
+    with small_company() as small:
+        deal = small.opens("2026-02-02")
+        small.moves(deal.deal_id, small.won, "2026-03-02")
+        late = small.opens("2026-02-20")
+        sweep(small, "2026-04-09")
+        Company.objects.filter(pk=small.company.pk).update(velocity_number="closed")
+        small.moves(late.deal_id, small.lost, "2026-03-20", now="2026-04-20")
+        sweep(small, "2026-04-20T13:00")
+        assert newest(Q1).definitions["velocity_number"] == "average_open"
+        assert newest(Q2).definitions["velocity_number"] == "closed"
 
 
 def test_final_rows_cannot_be_changed_or_deleted_by_the_runtime_role() -> None:
