@@ -45,7 +45,7 @@ def _draw(width: int, rows: Sequence[Bar]) -> tuple[float, str]:
     for i, row in enumerate(rows):
         top = slot * i + 4
         tone = f"bar {row.tone}".strip()
-        middle = top + (17 if paired else 14)
+        middle = top + (19 if paired else 11.5)
         out.append(svg.text(0, middle, svg.fit(row.label, left - 6), class_="strong"))
         out.append(
             svg.element(

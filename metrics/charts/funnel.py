@@ -8,9 +8,9 @@ from metrics.charts.svg import Chart, Table
 
 HATCH = (
     '<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>'
-    '<pattern id="hatch" width="10" height="10" patternUnits="userSpaceOnUse"'
-    ' patternTransform="rotate(45)"><rect width="10" height="10" class="hatch-fill"/>'
-    '<line x1="0" y1="0" x2="0" y2="10" class="hatch-line"/></pattern></defs></svg>'
+    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"'
+    ' patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-fill"/>'
+    '<line x1="0" y1="0" x2="0" y2="6" class="hatch-line"/></pattern></defs></svg>'
 )
 _PATTERN = HATCH[HATCH.index("<defs>") : HATCH.index("</svg>")]
 

@@ -111,8 +111,8 @@ def _labels(estimate: Estimate, x: Scale, y: float, width: int) -> list[str]:
     centre = min(max(x(estimate.value), 20.0), width - 20.0)
     half = svg.text_width(estimate.text) / 2
     out = [svg.text(centre, y, estimate.text, class_="strong halo", anchor="middle")]
-    if x(estimate.low) + svg.text_width(estimate.low_text) < centre - half - 6:
+    if x(estimate.low) + svg.text_width(estimate.low_text) < centre - half - 12:
         out.append(svg.text(x(estimate.low), y, estimate.low_text, class_="halo"))
-    if x(estimate.high) - svg.text_width(estimate.high_text) > centre + half + 6:
+    if x(estimate.high) - svg.text_width(estimate.high_text) > centre + half + 12:
         out.append(svg.text(x(estimate.high), y, estimate.high_text, class_="halo", anchor="end"))
     return out

@@ -310,6 +310,11 @@ def _cohort_line(stage: StageFigures, unit: str, base: int, style: Style) -> str
 
 def _won_column(now: SegmentFigures, unit: str, base: int, style: Style) -> FunnelColumn:
     deals = wording.deals(now.cohort_won, style)
+    if unit == "per100":
+        won, reached = _per_100(now.cohort_won / base, style), "100"
+    else:
+        won = formats.number(now.cohort_won, style) or ""
+        reached = formats.number(base if now.stages and now.stages[0].cohort_reached else 0, style)
     value = {
         "money": formats.money(now.revenue_won, style) or _("no amounts"),
         "deals": formats.number(now.cohort_won, style) or "",
@@ -330,7 +335,7 @@ def _won_column(now: SegmentFigures, unit: str, base: int, style: Style) -> Funn
         tone="accent",
         word=deals,
         icon="trophy",
-        cohort_line=_("of the deals opened in the quarter"),
+        cohort_line=_("{won} won of {reached}").format(won=won, reached=reached),
         exits_line=exits_line,
         selected=False,
         level=now.cohort_won / base,

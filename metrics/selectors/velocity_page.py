@@ -68,6 +68,7 @@ class LeverStep:
     value: float
     text: str
     better: bool
+    cause: str  # the lever's direction in words: "shorter cycles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def _lede(
     return wording.joined(said)
 
 
-def _causes(change: float, steps: Sequence[LeverStep]) -> list[str]:
+def _causes(change: float, steps: Sequence[LeverStep]) -> list[SafeString]:
     """The lever that did most in the direction of the change, and the strongest against it."""
     along = [s for s in steps if s.value * change > 0]
     against = [s for s in steps if s.value * change < 0]
@@ -245,16 +246,20 @@ def _causes(change: float, steps: Sequence[LeverStep]) -> list[str]:
     if along:
         most = max(along, key=lambda s: abs(s.value))
         said.append(
-            _("What moved it most: {lever}, {amount} a day.").format(
-                lever=most.name.lower(), amount=most.text
+            wording.sentence(
+                _("What moved it most: {lever}, {amount} a day."),
+                lever=most.cause,
+                amount=most.text,
             )
         )
     if against:
         most = max(against, key=lambda s: abs(s.value))
         if abs(most.value) >= 0.05 * abs(change):
             said.append(
-                _("What held against it: {lever}, {amount} a day.").format(
-                    lever=most.name.lower(), amount=most.text
+                wording.sentence(
+                    _("What held against it: {lever}, {amount} a day."),
+                    lever=most.cause,
+                    amount=most.text,
                 )
             )
     return said
@@ -338,17 +343,28 @@ def _trend(
 
 
 def _steps(levers: Levers | None, reading: Reading) -> tuple[LeverStep, ...]:
+    """The four levers as steps; none where the levers cannot be computed."""
     if levers is None:
         return ()
     named = (
-        (wording.number_name(reading.number), levers.number),
-        (_("Win rate"), levers.win_rate),
-        (_("Deal size"), levers.amount),
-        (_("Cycle"), levers.cycle),
+        (
+            wording.number_name(reading.number),
+            levers.number,
+            (_("more deals"), _("fewer deals")),
+        ),
+        (_("Win rate"), levers.win_rate, (_("a higher win rate"), _("a lower win rate"))),
+        (_("Deal size"), levers.amount, (_("larger deals"), _("smaller deals"))),
+        (_("Cycle"), levers.cycle, (_("shorter cycles"), _("longer cycles"))),
     )
     return tuple(
-        LeverStep(name, value, formats.signed_money(value, reading.style) or "", value >= 0)
-        for name, value in named
+        LeverStep(
+            name=name,
+            value=value,
+            text=formats.signed_money(value, reading.style) or "",
+            better=value >= 0,
+            cause=causes[0] if value >= 0 else causes[1],
+        )
+        for name, value, causes in named
     )
 
 

@@ -66,10 +66,13 @@ def delta(text: str | None, change: float | None, *, good: int = 1) -> Delta | N
 
 
 def sentence(template: str, **parts: str | None) -> SafeString:
-    """A whole sentence with its figures in bold; everything is escaped."""
-    return format_html(
-        template, **{k: format_html("<strong>{}</strong>", v or "") for k, v in parts.items()}
-    )
+    """A whole sentence with its figures in bold and unbroken; everything is escaped."""
+    bold = {}
+    for key, value in parts.items():
+        short = len(value or "") < 24 and any(c.isdigit() for c in value or "")
+        html = '<strong class="nowrap">{}</strong>' if short else "<strong>{}</strong>"
+        bold[key] = format_html(html, value or "")
+    return format_html(template, **bold)
 
 
 def joined(sentences: Sequence[str]) -> SafeString:

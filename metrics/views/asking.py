@@ -1,7 +1,7 @@
 """What the pages of the figures share: from a request to its question, figures and links."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -38,8 +38,12 @@ class Asked:
     filters: Filters
     reading: Reading
     quarters: tuple[str, ...]
-    history: tuple[SegmentFigures, ...]
-    parts: Mapping[str, tuple[SegmentFigures, ...]] = field(default_factory=dict)
+    figures: Mapping[str, tuple[SegmentFigures, ...]]  # by segment, oldest quarter first
+
+    @property
+    def history(self) -> tuple[SegmentFigures, ...]:
+        """The figures of the asked segment."""
+        return self.figures.get(self.question.segment, ())
 
 
 def style_of(request: HttpRequest) -> Style:
@@ -54,9 +58,12 @@ def ask(
     request: HttpRequest,
     *,
     accepts: Sequence[str] = (),
-    also: Sequence[str] | None = None,
+    parts: Callable[[str], Sequence[str]] = lambda segment: (),
 ) -> Asked:
-    """Read the query string and fetch the segment's figures, and those of `also`."""
+    """Read the query string and fetch the figures of its segment, and of that segment's `parts`.
+
+    One reading of the snapshots for all of them.
+    """
     company = request.company  # type: ignore[attr-defined]
     style = style_of(request)
     question = question_from(dict(request.GET.lists()), accepts=accepts)
@@ -64,23 +71,26 @@ def ask(
     labels = tuple(q.label for q in quarters)
     wanted = question.quarter or (labels[-1] if labels else "")
     upto = labels[: labels.index(wanted) + 1] if wanted in labels else ()
-    history: tuple[SegmentFigures, ...] = ()
+    found: Mapping[str, tuple[SegmentFigures, ...]] = {}
     segments: tuple[str, ...] = ()
-    statuses: dict[str, str] = {}
     if upto:
-        quarter = quarters[len(upto) - 1]
-        segments = figures.segments_of(company=company, quarter=quarter)
-        whole = figures.figures_of(company=company, segment="all", upto=labels[-1])
-        statuses = {f.quarter: wording.status_text(f, style)[0] for f in whole}
-        history = figures.figures_of(company=company, segment=question.segment, upto=wanted)
+        segments = figures.segments_of(company=company, quarter=quarters[len(upto) - 1])
+        names = {"all", question.segment, *parts(question.segment)}
+        found = figures.figures_by_segment(company=company, segments=sorted(names))
+    known = set(upto)
     return Asked(
         question=question,
         filters=filters_for(
-            question=question, quarters=labels, statuses=statuses, segments=segments
+            question=question,
+            quarters=labels,
+            statuses={f.quarter: wording.status_text(f, style)[0] for f in found.get("all", ())},
+            segments=segments,
         ),
         reading=Reading(style, company.velocity_number, company.velocity_cycle),
         quarters=upto,
-        history=history,
+        figures={
+            name: tuple(f for f in rows if f.quarter in known) for name, rows in found.items()
+        },
     )
 
 

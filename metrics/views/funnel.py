@@ -18,8 +18,6 @@ from metrics.views.funnel_charts import column_of, funnel_charts
 
 def _page(request: HttpRequest) -> tuple[Asked, FunnelPage | None]:
     asked = ask(request, accepts=("unit", "at"))
-    if not asked.history:
-        return asked, None
     page = funnel_page(
         history=asked.history,
         quarters=asked.quarters,

@@ -6,28 +6,24 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
-from metrics.selectors import figures
-from metrics.selectors.velocity_page import VelocityPage, channel_segments, velocity_page
+from metrics.selectors.channels import channel_segments
+from metrics.selectors.velocity_page import VelocityPage, velocity_page
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
 from metrics.views.velocity_charts import velocity_charts
 
 
+def _parts(segment: str) -> tuple[str, ...]:
+    """Inbound and outbound of the segment; for all deals also those without a channel."""
+    unknown = ("channel=unknown",) if segment == "all" else ()
+    return (*channel_segments(segment), *unknown)
+
+
 def _page(request: HttpRequest) -> tuple[Asked, VelocityPage | None]:
-    asked = ask(request)
-    if not asked.history:
-        return asked, None
-    company = request.company  # type: ignore[attr-defined]
-    wanted = channel_segments(asked.question.segment)
-    if asked.question.segment == "all":
-        wanted = (*wanted, "channel=unknown")
-    parts = {
-        name: figures.figures_of(company=company, segment=name, upto=asked.quarters[-1])
-        for name in wanted
-    }
+    asked = ask(request, parts=_parts)
     page = velocity_page(
         history=asked.history,
-        channels=parts,
+        channels=asked.figures,
         quarters=asked.quarters,
         segment=asked.question.segment,
         reading=asked.reading,
