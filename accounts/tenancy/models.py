@@ -30,13 +30,46 @@ APPEND_ONLY = RowSecurity(rights=("SELECT", "INSERT"))
 
 
 class TenantQuerySet(models.QuerySet[Any]):
-    """A query set that creates rows for the active company only."""
+    """A query set that answers, and creates rows, for the company that it was made for only.
+
+    Every method of a query set reads `query`: refusing there leaves no method out, neither one
+    that a later Django adds. A query set that outlives its company's context is refused too.
+    """
+
+    made_for: int | None = None
+
+    @property
+    def query(self) -> Any:
+        active = require_company_id()
+        if self.made_for is not None and self.made_for != active:
+            raise WrongCompany(
+                f"A query set of company {self.made_for} was used while {active} is active."
+            )
+        return super().query
+
+    @query.setter
+    def query(self, value: Any) -> None:
+        models.QuerySet.query.fset(self, value)  # type: ignore[attr-defined]
+
+    def _clone(self) -> "TenantQuerySet":
+        clone: TenantQuerySet = super()._clone()  # type: ignore[misc]
+        clone.made_for = self.made_for
+        return clone
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        require_company_id()
         rows = list(objs)
         for row in rows:
             row.refuse_other_company()
         return super().bulk_create(rows, *args, **kwargs)
+
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        require_company_id()
+        return super().bulk_update(objs, *args, **kwargs)
+
+    def raw(self, *args: Any, **kwargs: Any) -> Any:
+        require_company_id()
+        return super().raw(*args, **kwargs)
 
     def update(self, **kwargs: Any) -> int:
         if "company" in kwargs or "company_id" in kwargs:
@@ -48,13 +81,10 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
     """Every road to the rows goes through get_queryset, which needs an active company."""
 
     def get_queryset(self) -> TenantQuerySet:
-        queryset: TenantQuerySet = super().get_queryset().filter(company_id=require_company_id())
+        company_id = require_company_id()
+        queryset: TenantQuerySet = super().get_queryset().filter(company_id=company_id)
+        queryset.made_for = company_id
         return queryset
-
-    # Managers hand these to an unfiltered query set only when it is asked for by name.
-    def raw(self, *args: Any, **kwargs: Any) -> Any:
-        require_company_id()
-        return super().raw(*args, **kwargs)
 
 
 class TenantForeignKey(models.ForeignKey):  # type: ignore[type-arg]

@@ -92,45 +92,113 @@ def _secure_table(cursor: Any, table: str, role: str, model: type[models.Model])
 
 def faults(*, using: str = "default") -> list[str]:
     """What would let the runtime role see or change more than it should; empty is safe."""
-    found = []
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
-        superuser, bypasses = cursor.fetchone()
-        if superuser:
-            found.append("The runtime role is a superuser.")
-        if bypasses:
-            found.append("The runtime role has BYPASSRLS.")
-        cursor.execute(
-            """
-            SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
-                   pg_has_role(current_user, c.relowner, 'MEMBER'),
-                   EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid
-                           AND a.attname = 'company_id' AND NOT a.attisdropped),
-                   (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid)
-            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY c.relname
-            """
-        )
-        expected = {m._meta.db_table for m in secured_models()}
-        outside = {
-            m._meta.db_table for m in apps.get_models() if hasattr(m, "outside_row_security")
-        }
-        for table, enabled, forced, owns, has_company, policy_count in cursor.fetchall():
-            if owns:
-                found.append(f"The runtime role owns {table}.")
-            if table in outside or not (table in expected or has_company):
-                continue
-            if not (enabled and forced and policy_count):
-                found.append(f"{table} has no forced row security with a policy.")
-        cursor.execute(
-            """
-            SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'public' AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT
-                  coalesce(c.reloptions::text, '') LIKE '%%security_invoker=true%%'))
-            """
-        )
-        found += [f"The view {name} is not security_invoker." for (name,) in cursor.fetchall()]
+        return [
+            *_faults_of_role(cursor),
+            *_faults_of_tables(cursor),
+            *_faults_of_policies(cursor),
+            *_faults_of_rights(cursor),
+            *_faults_of_views(cursor),
+        ]
+
+
+def _faults_of_role(cursor: Any) -> list[str]:
+    cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    superuser, bypasses = cursor.fetchone()
+    cursor.execute(
+        """
+        SELECT EXISTS (SELECT 1 FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls)
+                       AND r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')),
+               has_schema_privilege(current_user, 'public', 'CREATE')
+        """
+    )
+    member, creates = cursor.fetchone()
+    found = []
+    if superuser:
+        found.append("The runtime role is a superuser.")
+    if bypasses:
+        found.append("The runtime role has BYPASSRLS.")
+    if member:
+        found.append("The runtime role may become a role that looks past row security.")
+    if creates:
+        found.append("The runtime role may make tables.")
     return found
+
+
+def _faults_of_tables(cursor: Any) -> list[str]:
+    cursor.execute(
+        """
+        SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
+               pg_has_role(current_user, c.relowner, 'MEMBER'),
+               EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid
+                       AND a.attname = 'company_id' AND NOT a.attisdropped),
+               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY c.relname
+        """
+    )
+    expected = {m._meta.db_table for m in secured_models()}
+    outside = {m._meta.db_table for m in apps.get_models() if hasattr(m, "outside_row_security")}
+    found, seen = [], set()
+    for table, enabled, forced, owns, has_company, policy_count in cursor.fetchall():
+        seen.add(table)
+        if owns:
+            found.append(f"The runtime role owns {table}.")
+        if table in outside or not (table in expected or has_company):
+            continue
+        if not (enabled and forced and policy_count):
+            found.append(f"{table} has no forced row security with a policy.")
+    return [*found, *(f"The table {name} is missing." for name in sorted(expected - seen))]
+
+
+def _faults_of_policies(cursor: Any) -> list[str]:
+    """Every policy is one of ours and compares the company; permissive ones add up."""
+    cursor.execute(
+        """
+        SELECT c.relname, p.polname, concat_ws(' ', pg_get_expr(p.polqual, p.polrelid),
+                                               pg_get_expr(p.polwithcheck, p.polrelid))
+        FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'
+        """
+    )
+    have = {(table, name): text for table, name, text in cursor.fetchall()}
+    expected = {(m._meta.db_table, name) for m in secured_models() for name in policies(m)}
+    found = [f"{table} lacks the policy {name}." for table, name in sorted(expected - set(have))]
+    for (table, name), text in sorted(have.items()):
+        if (table, name) not in expected:
+            found.append(f"{table} has a policy of unknown origin: {name}.")
+        elif "app.company_id" not in text:
+            found.append(f"The policy {name} of {table} does not compare the company.")
+    return found
+
+
+def _faults_of_rights(cursor: Any) -> list[str]:
+    tables = {m._meta.db_table: m.row_security.rights for m in secured_models()}  # type: ignore[attr-defined]
+    cursor.execute(
+        """
+        SELECT c.relname, r.name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS r(name)
+        WHERE n.nspname = 'public' AND c.relname = ANY(%s)
+          AND has_table_privilege(current_user, c.oid, r.name) ORDER BY 1, 2
+        """,
+        [sorted(tables)],
+    )
+    return [
+        f"The runtime role may {right} {table}."
+        for table, right in cursor.fetchall()
+        if right not in tables[table]
+    ]
+
+
+def _faults_of_views(cursor: Any) -> list[str]:
+    cursor.execute(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT
+              coalesce(c.reloptions::text, '') LIKE '%%security_invoker=true%%'))
+        """
+    )
+    return [f"The view {name} is not security_invoker." for (name,) in cursor.fetchall()]
 
 
 def refuse_unsafe_role() -> None:

@@ -31,6 +31,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(_TELL, values)
 
+    def _savepoint_rollback(self, sid: str) -> None:
+        """A savepoint takes the setting back to what it was then; the context may differ now."""
+        super()._savepoint_rollback(sid)
+        self.send_tenant()
+
     def send_tenant_if_open(self) -> None:
         """Tell an already open transaction that the context changed.
 
