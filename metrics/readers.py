@@ -59,18 +59,29 @@ def stages_of(*, pipeline_id: int, kept: Sequence[tuple[int, str]] | None = None
     counts as the one before it.
     """
     rows = list(
-        Stage.objects.filter(pipeline_id=pipeline_id).values_list("id", "name", "kind", "position")
+        Stage.objects.filter(pipeline_id=pipeline_id).values_list(
+            "id", "name", "kind", "position", "replaced_by_id"
+        )
     )
-    opened = sorted((r for r in rows if r[2] == Stage.Kind.OPEN), key=lambda r: (r[3], r[0]))
+    opened = sorted((r for r in rows if r[3] is not None), key=lambda r: (r[3], r[0]))
     listed = tuple(kept) if kept is not None else tuple((row[0], row[1]) for row in opened)
     codes = {stage_id: number for number, (stage_id, _) in enumerate(listed, start=1)}
     before = 1
-    for stage_id, _, _, _ in opened:
+    for stage_id, *_ in opened:
         before = codes.setdefault(stage_id, before)
     last = len(listed)
-    for stage_id, _, kind, _ in rows:
+    replaced = {}
+    for stage_id, _, kind, position, replaced_by in rows:
         if kind != Stage.Kind.OPEN:
             codes[stage_id] = last + (1 if kind == Stage.Kind.WON else 2)
+        elif position is None:
+            replaced[stage_id] = replaced_by
+    for stage_id in replaced.keys() - codes.keys():
+        # A retired stage counts as what replaced it, which may have been retired since.
+        heir = stage_id
+        while heir in replaced and heir not in codes:
+            heir = replaced[heir]
+        codes[stage_id] = codes.get(heir, 1)
     return StageList(
         tuple(i for i, _ in listed), tuple(name for _, name in listed), tuple(codes.items())
     )

@@ -1,6 +1,7 @@
 from accounts.models.audit import AuditEntry
 from accounts.models.company import Company
+from accounts.models.invitation import Invitation
 from accounts.models.membership import Membership
 from accounts.models.user import User
 
-__all__ = ["AuditEntry", "Company", "Membership", "User"]
+__all__ = ["AuditEntry", "Company", "Invitation", "Membership", "User"]

@@ -57,6 +57,10 @@ class Company(models.Model):
     )
     locale = models.CharField(max_length=10, default="en")
     as_of = models.DateTimeField(null=True, blank=True)
+    # The address that reps copy in is <mail_token>@<the installation's mail domain>; made when
+    # a company first asks for it.
+    mail_token = models.CharField(max_length=40, null=True, blank=True, unique=True)  # noqa: DJ001
+    require_mfa = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -30,6 +30,8 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     theme = models.CharField(max_length=5, choices=Theme, default=Theme.SYSTEM, blank=True)
     locale = models.CharField(max_length=10, blank=True)
+    # One-letter keys can be in the way of speech input (WCAG 2.1.4).
+    shortcuts = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

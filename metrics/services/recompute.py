@@ -28,6 +28,7 @@ from metrics.models import Snapshot
 from metrics.readers import StageList, first_opened_on, read_history, read_rates, stages_of
 from metrics.services.causes import Cause, facts_since
 from metrics.services.publish import Computed, Published, publish
+from metrics.services.usual_days import refresh_usual_days
 from pipeline.models import DirtyQuarter, Pipeline
 
 
@@ -91,6 +92,8 @@ def recompute_quarter(
         done = None
         if quarter.start == quarter_start and _begun(company, quarter, now):
             done = _recompute(company, quarter, now)
+        if due:
+            refresh_usual_days(company=company, now=now)
         row.done_gen = row.gen
         row.due_at = _next_due(company, quarter, now)
         row.save(update_fields=["done_gen", "due_at"])
@@ -131,6 +134,7 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
             quarter = quarter_of(row.quarter_start, company.fiscal_year_start_month)
             row.due_at = _next_due(company, quarter, now)
         DirtyQuarter.objects.bulk_update(rows, ["done_gen", "due_at"])
+        refresh_usual_days(company=company, now=now)
         return [Recomputed(q, *done[q.start]) for q in quarters]  # type: ignore[arg-type]
 
 

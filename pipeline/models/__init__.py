@@ -2,6 +2,7 @@ from pipeline.models.activity import Activity, Note
 from pipeline.models.catalog import (
     Channel,
     Competitor,
+    Contact,
     Customer,
     ExchangeRate,
     LossLevel,
@@ -13,6 +14,8 @@ from pipeline.models.catalog import (
 )
 from pipeline.models.deal import Deal, DealChange
 from pipeline.models.imports import ImportBatch
+from pipeline.models.mail import EmailMessage
+from pipeline.models.segment import SavedSegment
 from pipeline.models.stage import Pipeline, Stage
 from pipeline.models.transition import StageTransition
 from pipeline.models.work import DirtyQuarter
@@ -21,10 +24,12 @@ __all__ = [
     "Activity",
     "Channel",
     "Competitor",
+    "Contact",
     "Customer",
     "Deal",
     "DealChange",
     "DirtyQuarter",
+    "EmailMessage",
     "ExchangeRate",
     "ImportBatch",
     "LossLevel",
@@ -33,6 +38,7 @@ __all__ = [
     "Pipeline",
     "Product",
     "Rep",
+    "SavedSegment",
     "Source",
     "Stage",
     "StageTransition",

@@ -6,6 +6,15 @@ from accounts.tenancy.constraints import tenant_constraints
 from accounts.tenancy.models import TenantForeignKey, TenantModel
 
 
+class Retirable(TenantModel):
+    """What can be taken out of use without being taken out of history."""
+
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
 class Customer(TenantModel):
     """The organisation being sold to."""
 
@@ -21,7 +30,29 @@ class Customer(TenantModel):
         return self.name
 
 
-class Team(TenantModel):
+class Contact(TenantModel):
+    """A person at a customer. Talking to the wrong person slows deals: who decides?"""
+
+    customer = TenantForeignKey(Customer, related_name="contacts")
+    name = models.CharField(max_length=200)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=60, blank=True)
+    title = models.CharField(max_length=120, blank=True)
+    decides = models.BooleanField(null=True, blank=True)  # None: nobody asked yet
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [*tenant_constraints("pipeline_contact", "customer")]
+        indexes = [
+            models.Index(fields=["company", "customer"], name="contact_by_customer"),
+            models.Index(fields=["company", "email"], name="contact_by_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(Retirable):
     name = models.CharField(max_length=120)
 
     class Meta:
@@ -34,7 +65,7 @@ class Team(TenantModel):
         return self.name
 
 
-class Rep(TenantModel):
+class Rep(Retirable):
     """A seller. May have no login: imports bring reps who never sign in."""
 
     name = models.CharField(max_length=200)
@@ -42,7 +73,6 @@ class Rep(TenantModel):
     team = TenantForeignKey(Team, null=True, blank=True, related_name="reps")
     membership = TenantForeignKey("accounts.Membership", null=True, blank=True, related_name="reps")
     mailbox_linked_at = models.DateTimeField(null=True, blank=True)
-    left_on = models.DateField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -57,7 +87,7 @@ class Rep(TenantModel):
         return self.name
 
 
-class Product(TenantModel):
+class Product(Retirable):
     name = models.CharField(max_length=200)
 
     class Meta:
@@ -78,7 +108,7 @@ class Channel(models.TextChoices):
     UNKNOWN = "", "Unknown"
 
 
-class Source(TenantModel):
+class Source(Retirable):
     """Where a deal came from; its channel is the channel of all its deals."""
 
     name = models.CharField(max_length=200)
@@ -94,7 +124,7 @@ class Source(TenantModel):
         return self.name
 
 
-class Competitor(TenantModel):
+class Competitor(Retirable):
     name = models.CharField(max_length=200)
 
     class Meta:
@@ -116,7 +146,7 @@ class LossLevel(models.TextChoices):
     UNKNOWN = "unknown", "Unknown"
 
 
-class LostReason(TenantModel):
+class LostReason(Retirable):
     """A reason for losing: the first level, then the company's own detail."""
 
     level = models.CharField(max_length=12, choices=LossLevel, default=LossLevel.UNKNOWN)

@@ -36,6 +36,10 @@ class Deal(TenantModel):
     competitor = TenantForeignKey(
         "pipeline.Competitor", null=True, blank=True, related_name="deals"
     )
+    # What made them buy, asked when it is won; the lost reason is its counterpart.
+    won_reason = models.CharField(max_length=300, blank=True)
+    next_step = models.CharField(max_length=200, blank=True)
+    next_step_on = models.DateField(null=True, blank=True)
     external_system = models.CharField(max_length=40, blank=True)
     external_id = models.CharField(max_length=120, blank=True)
     import_batch = TenantForeignKey(
@@ -85,6 +89,12 @@ class Deal(TenantModel):
             models.Index(fields=["company", "customer"], name="deal_by_customer"),
             models.Index(fields=["company", "rep"], name="deal_by_rep"),
             models.Index(fields=["company", "stage"], name="deal_by_stage"),
+            # "My day": next steps of open deals that are due.
+            models.Index(
+                fields=["company", "next_step_on"],
+                name="deal_next_step_due",
+                condition=models.Q(outcome="open", next_step_on__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from accounts.tenancy.models import TenantForeignKey, TenantModel
 class Pipeline(TenantModel):
     name = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=1)
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -33,10 +34,15 @@ class Stage(TenantModel):
     kind = models.CharField(max_length=4, choices=Kind, default=Kind.OPEN)
     position = models.PositiveSmallIntegerField(null=True, blank=True)
     exit_criterion = models.CharField(max_length=300, blank=True)
+    # The median days that deals spend here: the team's own usual, written with the figures.
+    usual_days = models.PositiveIntegerField(null=True, blank=True)
+    # A retired stage takes no deals any more; what stood in it counts as its replacement.
+    retired_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = TenantForeignKey("self", null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [
-            *tenant_constraints("pipeline_stage", "pipeline"),
+            *tenant_constraints("pipeline_stage", "pipeline", "replaced_by"),
             models.UniqueConstraint(
                 fields=["company", "pipeline", "name"], name="pipeline_stage_name"
             ),
@@ -48,7 +54,8 @@ class Stage(TenantModel):
             models.CheckConstraint(
                 name="pipeline_stage_open_has_position",
                 condition=(
-                    models.Q(kind="open", position__gte=1)
+                    models.Q(kind="open", position__gte=1, retired_at__isnull=True)
+                    | models.Q(kind="open", position__isnull=True, retired_at__isnull=False)
                     | models.Q(kind__in=["won", "lost"], position__isnull=True)
                 ),
             ),

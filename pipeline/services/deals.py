@@ -35,7 +35,12 @@ ATTRIBUTES = (
     "lost_reason_id",
     "competitor_id",
     "path_known",
+    "won_reason",
+    "next_step",
+    "next_step_on",
 )
+# Plans change no figure.
+_PLANS = frozenset({"next_step", "next_step_on", "won_reason", "name"})
 
 
 def check_amount(amount: Decimal | None) -> None:
@@ -175,7 +180,7 @@ def change_deal(
             before={f: _text(before[f]) for f in differing},
             after={f: _text(v) for f, v in differing.items()},
         )
-        if deal.opened_on is not None:
+        if deal.opened_on is not None and not _PLANS.issuperset(differing):
             mark_dirty(company=company, since=deal.opened_on, now=now)
         return int(deal.version)
 

@@ -265,3 +265,15 @@ def test_a_lease_has_one_holder_until_it_expires() -> None:
     assert leased(name="sweep", seconds=8, now=at("2026-02-02T10:01"))
     # A clock that was set back must not stop the sweep for as long as it was ahead.
     assert leased(name="sweep", seconds=8, now=at("2026-02-01T10:01"))
+
+
+def test_usual_days_are_the_median_over_the_exits_of_four_ended_quarters() -> None:
+    with small_company() as small:
+        for number in range(12):
+            deal = small.opens("2026-02-02")
+            small.moves(deal.deal_id, small.met, f"2026-02-{4 + number:02}")
+        recompute_all(company_id=small.company.pk, now=at("2026-05-01"))
+        # 2 to 13 days: the median is 7.5, kept as whole days.
+        assert Stage.objects.get(pk=small.booked).usual_days == 8
+        # Nobody has left the second stage yet.
+        assert Stage.objects.get(pk=small.met).usual_days is None

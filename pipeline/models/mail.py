@@ -1,0 +1,44 @@
+"""E-mail that reps copied in: kept once, matched to deals, or waiting in the tray."""
+
+from django.db import models
+
+from accounts.tenancy.constraints import tenant_constraints
+from accounts.tenancy.models import TenantForeignKey, TenantModel
+
+
+class EmailMessage(TenantModel):
+    """One message. Its body is plain text; attachments are named, not stored.
+
+    Matched, it is an activity of one deal; unmatched, it waits in the tray until somebody
+    says where it belongs or dismisses it.
+    """
+
+    class State(models.TextChoices):
+        MATCHED = "matched", "Matched"
+        WAITING = "waiting", "Waiting"
+        DISMISSED = "dismissed", "Dismissed"
+
+    message_id = models.CharField(max_length=250)
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    activity = TenantForeignKey("pipeline.Activity", null=True, blank=True, related_name="emails")
+    rep = TenantForeignKey("pipeline.Rep", null=True, blank=True, related_name="emails")
+    sender = models.CharField(max_length=320)
+    recipients = models.JSONField(default=list)
+    subject = models.CharField(max_length=500, blank=True)
+    body = models.TextField(blank=True)
+    attachments = models.JSONField(default=list)  # names, types and sizes
+    sent_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    why_waiting = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            *tenant_constraints("pipeline_emailmessage", "activity", "rep"),
+            models.UniqueConstraint(
+                fields=["company", "message_id"], name="pipeline_emailmessage_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["company", "state"], name="email_by_state")]
+
+    def __str__(self) -> str:
+        return self.subject or self.message_id
