@@ -91,6 +91,7 @@ def insert_rows(
     """Insert rows of a tenant model; returns their ids in the order of the rows.
 
     `columns` are database columns besides `company_id`; values are as psycopg takes them.
+    Columns left out that cannot be empty get the model's default.
     """
     table = model._meta.db_table
     stage = f"bulk_{table}"[:60]
@@ -105,14 +106,23 @@ def insert_rows(
             )
         )
     copy_rows(stage, columns, rows)
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    defaults = {
+        name: field.get_default()
+        for name, field in fields.items()
+        if name not in (*columns, "id", "company_id")
+        and not field.null
+        and not field.has_db_default()
+    }
+    targets = sql.SQL(", ").join(map(sql.Identifier, ("id", "company_id", *defaults, *columns)))
+    sources = sql.SQL(", ").join(
+        [sql.SQL("id"), *[sql.SQL("%s")] * (1 + len(defaults)), *map(sql.Identifier, columns)]
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL(
-                "INSERT INTO {} (id, company_id, {}) SELECT id, %s, {} FROM {} ORDER BY id"
-                " RETURNING id"
-            ).format(sql.Identifier(table), names, names, sql.Identifier(stage)),
-            [company_id],
+            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY id RETURNING id").format(
+                sql.Identifier(table), targets, sources, sql.Identifier(stage)
+            ),
+            [company_id, *defaults.values()],
         )
         new_ids = sorted(row[0] for row in cursor.fetchall())
         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(stage)))
