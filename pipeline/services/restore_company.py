@@ -257,6 +257,13 @@ def _cause_facts(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) ->
         fact["deal_id"] = ids["pipeline.deal"].of(fact["deal_id"])
 
 
+def _stage_list(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
+    """A snapshot keeps its own list of stages."""
+    listed = row["definitions"].get("stage_ids")
+    if listed is not None:
+        row["definitions"]["stage_ids"] = [ids["pipeline.stage"].of(i) or 0 for i in listed]
+
+
 def _deal_key(field: str) -> str | None:
     for column in Deal._meta.concrete_fields:
         if column.column == field and isinstance(column, models.ForeignKey):
@@ -268,7 +275,7 @@ def _deal_key(field: str) -> str | None:
 _IN_TEXT = {
     "accounts.auditentry": (_audit_object, _audit_values),
     "pipeline.dealchange": (_change_values,),
-    "metrics.snapshot": (_cause_facts,),
+    "metrics.snapshot": (_cause_facts, _stage_list),
 }
 
 

@@ -39,14 +39,14 @@ class ChannelTruth:
 
 INBOUND = ChannelTruth(
     share=(0.56, 0.64),
-    chances=(0.93, 0.64, 0.49),
-    days=(3.5, 7.0, 13.0),
+    chances=(0.93, 0.66, 0.49),
+    days=(2.5, 5.5, 10.0),
     weekday_weights=(1.15, 1.15, 1.1, 1.05, 0.9, 0.25, 0.35),
 )
 OUTBOUND = ChannelTruth(
     share=(0.44, 0.36),
-    chances=(0.86, 0.45, 0.34),
-    days=(6.0, 15.0, 27.0),
+    chances=(0.86, 0.47, 0.35),
+    days=(4.5, 11.0, 20.0),
     weekday_weights=(1.0, 1.2, 1.2, 1.1, 0.8, 0.0, 0.0),
 )
 CHANNELS: dict[Channel, ChannelTruth] = {"inbound": INBOUND, "outbound": OUTBOUND}

@@ -36,9 +36,7 @@ class Command(BaseCommand):
         try:
             validate_slug(slug)
         except Exception:
-            raise CommandError(
-                f"{slug} is no slug: use letters, digits, - and _ only."
-            ) from None
+            raise CommandError(f"{slug} is no slug: use letters, digits, - and _ only.") from None
         try:
             loaded = self._load(options["folder"], slug, replace=options["replace"])
         except ExchangeRefused as refused:
