@@ -25,8 +25,9 @@ def logarithmic_mean(one: float, other: float) -> float:
     ratio = one / other
     if ratio == 1:
         return one
-    # log1p keeps the digits of two values that differ by little.
-    return (one - other) / math.log1p((one - other) / other)
+    # log1p keeps the digits of two values that differ by little, log those of a far smaller one.
+    near = 0.5 < ratio < 2
+    return (one - other) / (math.log1p((one - other) / other) if near else math.log(ratio))
 
 
 def levers(before: Factors, after: Factors) -> Levers | None:

@@ -287,8 +287,8 @@ def _counts(
             snapshot = quarter.segments.get(name)
             if snapshot is not None:
                 stages = snapshot.figures.stages
-                advanced[row] += [stage.advanced for stage in stages]
-                lost_at[row] += [stage.lost_at for stage in stages]
+                advanced[row] += np.array([stage.advanced for stage in stages], np.int64)
+                lost_at[row] += np.array([stage.lost_at for stage in stages], np.int64)
     return advanced, lost_at
 
 

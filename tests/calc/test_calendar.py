@@ -1,6 +1,7 @@
 """Which quarter is a day in, when does a day begin, when is a quarter final."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,7 +40,7 @@ DAYS = np.arange(calendar.day_number(FIRST), calendar.day_number(LAST) + 1, dtyp
 @pytest.mark.parametrize("fiscal_start", range(1, 13))
 def test_every_day_is_in_exactly_one_quarter_of_three_months(fiscal_start):
     quarters = calendar.quarters_between(FIRST, LAST, fiscal_start)
-    assert all(x.end == y.start for x, y in zip(quarters[:-1], quarters[1:], strict=True))
+    assert all(x.end == y.start for x, y in pairwise(quarters))
     for quarter in quarters:
         assert quarter.start.day == quarter.end.day == 1
         months = (quarter.end.year - quarter.start.year) * 12

@@ -185,7 +185,7 @@ def test_columns_that_do_not_fit_are_refused():
         ("visit_start", np.array([0, 2])),
         ("stage", np.zeros(3, np.int32)),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"fit|one value per deal|differ in length"):
             history.History(**{**values, name: wrong})
 
 

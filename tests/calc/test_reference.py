@@ -1,6 +1,7 @@
 """The vectorised figures equal the slow reference, on small histories with everything wrong."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_random_companies_hold_what_they_are_for():
             found["came back"] += "lost" in tos[:-1]
             found["undone win"] += "won" in tos[:-1] and tos[-1] != "won"
             steps = [to for to in tos if isinstance(to, int)]
-            found["jump"] += any(y - x > 1 for x, y in zip(steps[:-1], steps[1:], strict=True))
+            found["jump"] += any(y - x > 1 for x, y in pairwise(steps))
             found["foreign"] += deal.currency > 0
             found["unknown path"] += not deal.path_known
     assert min(found.values()) >= 20, found
