@@ -166,7 +166,7 @@ def insert_deals(company: Company, *, system: str) -> None:
             INSERT INTO pipeline_deal (id, company_id, pipeline_id, name, customer_id, rep_id,
                 product_id, source_id, amount, currency, lost_reason_id, competitor_id,
                 external_system, external_id, path_known, version, stage_id, outcome, opened_on,
-                closed_on, stage_entered_on, path)
+                closed_on, stage_entered_on, path, won_reason, next_step)
             SELECT d.new_id, %(company)s, p.id, btrim(d.name, %(spaces)s), c.id, r.id, pr.id, s.id,
                 CAST(nullif(btrim(d.amount, %(spaces)s), '') AS numeric),
                 coalesce(nullif(btrim(d.currency, %(spaces)s), ''), %(currency)s), lr.id, co.id,
@@ -174,7 +174,7 @@ def insert_deals(company: Company, *, system: str) -> None:
                 coalesce(btrim(d.path, %(spaces)s), '') <> 'unknown',
                 greatest(h.moves, 1), h.stage_id, coalesce(st.kind, ''), h.opened_on,
                 CASE WHEN st.kind <> 'open' THEN h.entered_on END, h.entered_on,
-                coalesce(h.packed, ''::bytea)
+                coalesce(h.packed, ''::bytea), '', ''
             FROM load_deals d
             JOIN load_pipelines p
                 ON p.name = coalesce(
