@@ -48,6 +48,8 @@ class Command(BaseCommand):
         add("files", nargs="+", type=Path, metavar="FILE")
         add("--slug", required=True, help="the company")
         add("--create", metavar="NAME", help="make the company if there is none of that slug")
+        add("--velocity-number", choices=Company.VelocityNumber.values, help="of a company made")
+        add("--velocity-cycle", choices=Company.VelocityCycle.values, help="of a company made")
         add("--dry-run", action="store_true", help="say what would happen, write nothing")
         add("--rejected", type=Path, metavar="PATH", help="where rejected rows are written")
         several: dict[str, Any] = {"action": "append", "default": []}
@@ -141,6 +143,9 @@ class Command(BaseCommand):
             now=now,
             timezone=told["timezone"] or "UTC",
             currency=told["currency"].upper(),
+            **{
+                name: told[name] for name in ("velocity_number", "velocity_cycle") if told.get(name)
+            },
         )
         self._say([f"Made the company {company.name} ({company.timezone}, {company.currency})."])
         return company
