@@ -10,7 +10,7 @@ from accounts import formats
 from accounts.formats import Style
 from metrics.calc.types import SegmentFigures
 from metrics.selectors import wording
-from metrics.selectors.filters import segment_name, segment_parts
+from metrics.selectors.filters import segment_name, segment_parts, segment_text
 from metrics.selectors.wording import Delta, Reading
 
 
@@ -28,6 +28,7 @@ class ChannelRow:
 class Channels:
     """Inbound beside outbound. Without a row, `reason` says why."""
 
+    scope: str  # the rest of the filter, which both columns share; empty for all deals
     heads: tuple[str, ...]
     compared: str
     rows: tuple[ChannelRow, ...]
@@ -51,23 +52,27 @@ def channels_of(
     reading: Reading,
 ) -> Channels:
     wanted = channel_segments(segment)
+    rest = {d: v for d, v in segment_parts(segment).items() if d != "channel"}
+    scope = segment_text(segment_name(rest)) if rest else ""
     compared = (
         _("vs {quarter}").format(quarter=formats.quarter(quarters[-2])) if len(quarters) > 1 else ""
     )
     if not wanted:
         reason = _("Two filters are chosen already; a third by channel is not computed.")
-        return Channels((), compared, (), reason, "")
+        return Channels(scope, (), compared, (), reason, "")
     sides = []
     for name in wanted:
         found = {f.quarter: f for f in channels.get(name, ())}
         now = found.get(quarters[-1])
         before = found.get(quarters[-2]) if len(quarters) > 1 else None
         sides.append((now, None if now is None else wording.comparable(now, before)))
-    if not any(now for now, _before in sides):
+    if not any(was for _now, was in sides):
+        compared = ""
+    if not any(now for now, _was in sides):
         reason = _(
             "No deal of this quarter has a channel. Set the channel of your sources to see both."
         )
-        return Channels((), compared, (), reason, "")
+        return Channels(scope, (), compared, (), reason, "")
     style = reading.style
     lines = (
         (_("Velocity per day"), "velocity", True),
@@ -82,7 +87,7 @@ def channels_of(
         for i, (name, anchor, total) in enumerate(lines)
     )
     unknown = _unknown_note(channels, quarters, style)
-    return Channels((_("Inbound"), _("Outbound")), compared, rows, "", unknown)
+    return Channels(scope, (_("Inbound"), _("Outbound")), compared, rows, "", unknown)
 
 
 def _unknown_note(

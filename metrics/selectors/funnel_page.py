@@ -216,6 +216,8 @@ def _worst(now: SegmentFigures, style: Style) -> list[str]:
                 usual=usual_loss(stage, style),
             )
         ]
+    if all(s.verdict == "too_few" for s in now.stages):
+        return [_("Too few deals left the stages to say where it got worse.")]
     costly = [steps[p][0] for p in now.danger_order if steps[p][0].lost_at]
     if costly and costly[0].expected_loss:
         return [
@@ -328,9 +330,10 @@ def _won_column(now: SegmentFigures, unit: str, base: int, style: Style) -> Funn
         name=_("Won"),
         value=value,
         value_is_long=len(value) > 7,
-        count=_("revenue won in the quarter")
-        if unit == "money"
-        else _("n = {n}").format(n=formats.number(now.cohort_won, style)),
+        count={
+            "money": _("revenue won in the quarter"),
+            "deals": _("won so far"),
+        }.get(unit, _("n = {n}").format(n=formats.number(now.cohort_won, style))),
         verdict="won",
         tone="accent",
         word=deals,
