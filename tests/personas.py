@@ -165,21 +165,21 @@ def client_of(user: User | None) -> Client:
 
 
 @pytest.fixture
-def world(db: None) -> Iterator[World]:
+def world(db: None) -> World:
     """Two companies in the test's transaction."""
-    yield make_world()
+    return make_world()
 
 
 @pytest.fixture
-def quiet_world(db: None) -> Iterator[World]:
+def quiet_world(db: None) -> World:
     """The same without deals, which is sooner made."""
-    yield make_world(deals=False)
+    return make_world(deals=False)
 
 
 @pytest.fixture
-def committed_world(transactional_db: None) -> Iterator[World]:
+def committed_world(transactional_db: None) -> World:
     """Two companies that every connection sees."""
-    yield make_world()
+    return make_world()
 
 
 @pytest.fixture
@@ -191,6 +191,6 @@ def alpha(db: None) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def committed_alpha(transactional_db: None) -> Iterator[Workspace]:
+def committed_alpha(transactional_db: None) -> Workspace:
     """Company A without deals, committed; tests with threads open its context themselves."""
-    yield make_workspace("alpha")
+    return make_workspace("alpha")

@@ -1,0 +1,106 @@
+"""Every address of the product, read from the resolver, so that the next page is born inside.
+
+A page with an argument that stands not in ARGUMENTS fails: say there what a test may ask for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.personas import Workspace
+
+PREFIX = "w/<slug:company_slug>/"
+MISSING = 999_999_999  # an id that nobody has
+
+# What an argument is filled with, by argument or by page and argument. A value that names a row
+# is a function of the workspace: the matrix then asks for the neighbour's row too.
+Value = str | Callable[[Workspace], int]
+ARGUMENTS: dict[str, Value] = {
+    "key": "none",
+    "uidb36": "1",
+    "kind": "csv",
+    "metrics:velocity_chart name": "trend",
+    "metrics:funnel_chart name": "funnel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One URL pattern. `name` is what reverse() takes."""
+
+    route: str
+    name: str
+    arguments: tuple[str, ...]
+    view: Any
+
+    @property
+    def of_a_company(self) -> bool:
+        return self.route.startswith(PREFIX)
+
+    @property
+    def permission(self) -> str | None:
+        return getattr(self.view, "permission", None)
+
+
+def pages(urlconf: str | None = None) -> list[Page]:
+    """Every page of the product, in the order of the URL tree."""
+    return list(_walk(get_resolver(urlconf), "", ()))
+
+
+def _walk(resolver: URLResolver, route: str, spaces: tuple[str, ...]) -> Any:
+    for entry in resolver.url_patterns:
+        here = route + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield Page(
+                route=here,
+                name=":".join([*spaces, entry.name or ""]),
+                arguments=tuple(sorted(entry.pattern.regex.groupindex)),
+                view=entry.callback,
+            )
+        else:
+            space = (entry.namespace,) if entry.namespace else ()
+            yield from _walk(entry, here, (*spaces, *space))
+
+
+def value_of(page: Page, argument: str) -> Value:
+    """What to ask for; KeyError when nobody has said."""
+    specific = f"{page.name} {argument}"
+    return ARGUMENTS[specific] if specific in ARGUMENTS else ARGUMENTS[argument]
+
+
+def unknown_arguments(found: list[Page]) -> list[str]:
+    """Arguments that the matrix cannot fill."""
+    said = []
+    for page in found:
+        for argument in page.arguments:
+            try:
+                value_of(page, argument)
+            except KeyError:
+                said.append(f"{page.name} takes {argument}: say in ARGUMENTS what to ask for.")
+    return said
+
+
+def stale_arguments(found: list[Page]) -> list[str]:
+    """Entries of ARGUMENTS that no page takes any more."""
+    taken = {f"{p.name} {a}" for p in found for a in p.arguments}
+    taken |= {a for p in found for a in p.arguments}
+    return [f"{entry} is taken by no page." for entry in ARGUMENTS if entry not in taken]
+
+
+def address(page: Page, *, slug: str, rows_of: Workspace | None) -> str:
+    """The page's address in a company; rows are those of `rows_of`, or missing ones."""
+    kwargs: dict[str, Any] = {"company_slug": slug} if page.of_a_company else {}
+    for argument in page.arguments:
+        value = value_of(page, argument)
+        if callable(value):
+            kwargs[argument] = MISSING if rows_of is None else value(rows_of)
+        else:
+            kwargs[argument] = value
+    return reverse(page.name, kwargs=kwargs)
+
+
+def names_rows(page: Page) -> bool:
+    """Does the address name a row of the company?"""
+    return any(callable(value_of(page, argument)) for argument in page.arguments)
