@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests import database
+
 _FOR_TESTS = {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "SECRET_KEY": "a key for tests, worth nothing",
@@ -24,9 +26,9 @@ _FOR_TESTS = {
 # Only where `make test` has not set them: names that no server answers to.
 _NOWHERE = {
     "DATABASE_URL": "postgresql://leverpoint_app:none@127.0.0.1:1/leverpoint",
+    "DATABASE_OWNER_URL": "postgresql://leverpoint_owner:none@127.0.0.1:1/leverpoint",
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
-HAS_DATABASE = bool(os.environ.get("DATABASE_URL") and os.environ.get("DATABASE_OWNER_URL"))
 
 
 def _set_up_django() -> None:
@@ -34,7 +36,6 @@ def _set_up_django() -> None:
     os.environ.update(_FOR_TESTS)
     for name, value in _NOWHERE.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("DATABASE_OWNER_URL", "" if HAS_DATABASE else _NOWHERE["DATABASE_URL"])
 
     import django
     from django.conf import settings
@@ -73,11 +74,7 @@ def database_name(
     django_db_blocker: Any,
 ) -> Iterator[str]:
     """This worker's database: a copy of one that was migrated once for the whole run."""
-    from tests import database
-
-    if not HAS_DATABASE:
-        os.environ["DATABASE_OWNER_URL"] = ""
-        database.owner_url("postgres")  # says what is missing
+    database.owner_url("postgres")  # says what is missing
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     base = tmp_path_factory.getbasetemp()
     folder = base if worker == "main" else base.parent
@@ -103,8 +100,6 @@ def _clean_as_owner(request: pytest.FixtureRequest) -> Iterator[None]:
     from django.db import connections
     from django.test import TransactionTestCase
 
-    from tests import database
-
     def empty(self: TransactionTestCase) -> None:
         database.empty_tables(connections["default"].settings_dict["NAME"])
 
@@ -124,7 +119,5 @@ def _empty_cache() -> None:
 @pytest.fixture
 def owner_connection(database_name: str) -> Iterator[Any]:
     """The owner's own connection (psycopg, autocommit): it sees what tests have committed."""
-    from tests import database
-
     with database.connect(database_name) as connection:
         yield connection

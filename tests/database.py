@@ -17,6 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+# Taken once: a test may change the environment.
+OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")
 PREFIX = "test_leverpoint_"
 # What migrations themselves write; everything else is empty in a fresh database.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
@@ -25,14 +27,13 @@ STALE_AFTER = 3 * 60 * 60  # seconds; no run of ours takes longer
 
 def owner_url(database: str) -> str:
     """The owner's address of another database on the server under test."""
-    url = os.environ.get("DATABASE_OWNER_URL", "")
-    if not url:
+    if not OWNER_URL:
         raise RuntimeError(
             "These tests need a PostgreSQL. Run them with `make test` (ARGS='tests/accounts -x' "
             "narrows them), which starts a private one, or set DATABASE_URL and "
             "DATABASE_OWNER_URL to the two roles of docs/operations.md."
         )
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+    return urlunsplit(urlsplit(OWNER_URL)._replace(path=f"/{database}"))
 
 
 def connect(database: str) -> psycopg.Connection[Any]:

@@ -84,7 +84,7 @@ class Postgres:
     A folder of another major version is left alone: each version has its own.
     """
 
-    name = "postgres"
+    name = "PostgreSQL"
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server (making the data folder at first) and its roles, until usable."""
+        self.stop(0)  # what is left of one that fell over
         self._home.make_folder("logs")
         self._home.make_folder(self.folder.name)
         self.end_leftovers()

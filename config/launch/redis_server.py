@@ -39,7 +39,7 @@ def find_server() -> Path:
 class Redis:
     """One folder and the server on it: append-only, and never forgetting a message to make room."""
 
-    name = "redis"
+    name = "Redis"
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -62,6 +62,7 @@ class Redis:
 
     def start(self) -> None:
         """Start the server and wait until it answers with our password."""
+        self.stop(0)  # what is left of one that fell over
         self._home.make_folder("logs")
         self._home.make_folder("redis")
         self.end_leftovers()

@@ -99,12 +99,16 @@ class Run:
         """Everything, in order; ends by an exception alone."""
         say(f"Leverpoint\n  State    {self._home.path}")
         self._start_engines()
-        write_down(self._home.path, self._engines.environment())
+        self._write_down()
+        self._supervisor.on_return = self._write_down
         self._prepare()
         self._start_programs()
         self._wait_until_ready()
         self._say_where()
         self._supervisor.watch()
+
+    def _write_down(self) -> None:
+        write_down(self._home.path, self._engines.environment())
 
     # Engines and preparation ------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Run:
         return environment_without(*hidden, **more)
 
     def _program(self, name: str, *arguments: str | Path, **more: str) -> Program:
-        log = self._logs / f"{name}.log"
+        log = self._logs / f"{name.split()[0]}.log"
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
         return Program(
@@ -195,7 +199,7 @@ class Run:
         pool = {} if os.environ.get("DATABASE_POOL") else {"DATABASE_POOL": "4"}
         # fmt: off
         self._supervisor.add(self._program(
-            "web", "-m", "gunicorn", "config.wsgi:application", "--bind", bind,
+            "web server", "-m", "gunicorn", "config.wsgi:application", "--bind", bind,
             "--worker-class", "gthread", "--workers", "2", "--threads", "4",
             "--graceful-timeout", "10", "--no-control-socket", **pool,
         ))
@@ -212,7 +216,7 @@ class Run:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        waiting = {"web": self._web_answers, "worker": self._worker_answers}
+        waiting = {"web server": self._web_answers, "worker": self._worker_answers}
         while waiting:
             if time.monotonic() > deadline:
                 names = " and ".join(waiting)

@@ -51,11 +51,18 @@ class Program:
         self._environment = environment  # asked at each start: an engine may have moved
         self._folder = folder
         self._process: Process | None = None
+        self._started_with: dict[str, str] = {}
 
     def start(self) -> None:
+        self._started_with = dict(self._environment())
         self._process = Process(
-            self._argv, environment=self._environment(), folder=self._folder, log=self.log
+            self._argv, environment=self._started_with, folder=self._folder, log=self.log
         )
+
+    @property
+    def outdated(self) -> bool:
+        """Does it run with addresses that no longer hold?"""
+        return self.running and dict(self._environment()) != self._started_with
 
     def code(self) -> int | None:
         return self._process.code() if self._process else None
@@ -93,6 +100,7 @@ class Supervisor:
     """Parts in the order in which they start; they stop in the reverse of it."""
 
     def __init__(self, *, grace: float = 20.0) -> None:
+        self.on_return: Callable[[], None] = lambda: None  # a part has started again
         self._parts: list[Part] = []
         self._grace = grace
         self._falls: dict[str, int] = {}
@@ -142,13 +150,13 @@ class Supervisor:
                 self._falls[part.name] = 0
             falls = self._falls[part.name] = self._falls.get(part.name, 0) + 1
             log = getattr(part, "log", None)
-            said = tail(log) if isinstance(log, Path) else ""
+            said = tail(log) if isinstance(log, Path) and code > 0 else ""
             if starting and falls >= FALLS_AT_START:
                 raise Refusal(
-                    f"The {part.name} does not start ({_ending(code)}). Its log is {log}:\n{said}"
+                    f"{_the(part)} does not start ({_ending(code)}). Its log is {log}:\n{said}"
                 )
-            pause = min(FIRST_PAUSE * 2 ** (falls - 1), LONGEST_PAUSE)
-            say(f"  The {part.name} stopped ({_ending(code)}); starting it again in {pause:.0f} s.")
+            pause = _pause(falls)
+            say(f"  {_the(part)} stopped ({_ending(code)}); starting it again in {pause:.0f} s.")
             if said and not starting:
                 say(said)
             self._due[part.name] = now + pause
@@ -161,9 +169,14 @@ class Supervisor:
         except Refusal as refusal:
             say(f"  {refusal}")
             falls = self._falls[part.name] = self._falls.get(part.name, 0) + 1
-            self._due[part.name] = time.monotonic() + min(
-                FIRST_PAUSE * 2 ** (falls - 1), LONGEST_PAUSE
-            )
+            self._due[part.name] = time.monotonic() + _pause(falls)
+            return
+        self.on_return()
+        for program in [other for other in self._parts if isinstance(other, Program)]:
+            if program.outdated:  # an engine came back under another address
+                say(f"  The {program.name} starts again with the new address.")
+                program.stop(self._grace)
+                program.start()
 
     def watch(self, every: float = 0.25) -> None:
         """Look after the parts until interrupted."""
@@ -188,6 +201,14 @@ class Supervisor:
         for part in reversed(self._parts):
             part.stop(0 if part in programs or self._hurried else self._grace)
         self._parts.clear()
+
+
+def _the(part: Part) -> str:
+    return f"The {part.name}" if part.name.islower() else part.name  # PostgreSQL, Redis
+
+
+def _pause(falls: int) -> float:
+    return min(FIRST_PAUSE * 2.0 ** min(falls - 1, 10), LONGEST_PAUSE)
 
 
 def _ending(code: int) -> str:
