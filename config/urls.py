@@ -5,5 +5,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("accounts.urls")),
     path("account/", include("allauth.account.urls")),
+    path("w/<slug:company_slug>/", include("pipeline.urls")),
     path("w/<slug:company_slug>/", include("metrics.urls")),
 ]
