@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
-
-from metrics.calc import danger
-from metrics.calc.history import LOST_LEVELS, Int64
+from metrics.calc.danger import danger_order
+from metrics.calc.history import LOST_LEVELS
+from metrics.calc.judge import Case, StageJudgement, judge, recent_chances
 from metrics.calc.levers import Closings, levers, mix_and_rate
 from metrics.calc.segments import ALL, parse_segment
 from metrics.calc.stored import StoredFigures, StoredStage
-from metrics.calc.types import SegmentFigures, SnapshotStatus, StageFigures, Verdict
+from metrics.calc.types import SegmentFigures, SnapshotStatus, StageFigures
 from metrics.calc.uncertainty import velocity_interval, wilson
 from metrics.calc.velocity import (
     Factors,
@@ -28,7 +26,6 @@ from metrics.calc.velocity import (
     factors,
 )
 
-Float = npt.NDArray[np.float64]
 _DEFAULTS = VelocityOptions()
 _CHANNEL = "channel="
 
@@ -70,16 +67,21 @@ def segment_figures(
     """
     ordered = sorted(quarters, key=lambda quarter: quarter.start)
     chosen = None if wanted is None else set(wanted)
-    found: dict[tuple[str, str], SegmentFigures] = {}
+    rows: list[tuple[_Window, str]] = []
     for place, quarter in enumerate(ordered):
         names = [
             name for name in quarter.segments if chosen is None or (quarter.label, name) in chosen
         ]
         if names:
             window = _window(ordered, place)
-            for name, figures in _of_quarter(window, names, options):
-                found[quarter.label, name] = figures
-    return found
+            rows += [(window, name) for name in names]
+    found: dict[tuple[str, str], SegmentFigures] = {}
+    # Judged together: one call for all is what makes a page of twenty quarters cheap.
+    for same in _by_stages(rows):
+        judged = judge([_case(window, name) for window, name in same])
+        for (window, name), stages in zip(same, judged, strict=True):
+            found[window.quarter.label, name] = _figures(window, name, stages, options)
+    return {(w.quarter.label, name): found[w.quarter.label, name] for w, name in rows}
 
 
 def cohort_conversions(figures: SegmentFigures) -> tuple[float | None, ...]:
@@ -101,6 +103,7 @@ class _Window:
     before: QuarterSnapshots | None
     recent: tuple[QuarterSnapshots, ...]
     usual: tuple[QuarterSnapshots, ...]
+    chance: tuple[float, ...]  # by stage, of `all`, NaN where empty; () without a row for it
 
 
 def _window(ordered: Sequence[QuarterSnapshots], place: int) -> _Window:
@@ -114,7 +117,33 @@ def _window(ordered: Sequence[QuarterSnapshots], place: int) -> _Window:
     if earlier and _months(quarter.start) - _months(earlier[-1].start) == 3:
         before = earlier[-1]
     usual = tuple(other for other in earlier if not other.first)
-    return _Window(quarter, before, (quarter, *earlier), usual)
+    recent = (quarter, *earlier)
+    of_all = _stored(recent, ALL) if ALL in quarter.segments else []
+    chance = tuple(recent_chances([of_all])[0].tolist()) if of_all else ()
+    return _Window(quarter, before, recent, usual, chance)
+
+
+def _stored(quarters: Iterable[QuarterSnapshots], name: str) -> list[StoredFigures]:
+    """The segment's figures of those quarters in which it had any."""
+    return [
+        snapshot.figures
+        for quarter in quarters
+        if (snapshot := quarter.segments.get(name)) is not None
+    ]
+
+
+def _case(window: _Window, name: str) -> Case:
+    own = window.quarter.segments[name].figures
+    return Case(own, _stored(window.recent, name), _stored(window.usual, name))
+
+
+def _by_stages(rows: Sequence[tuple[_Window, str]]) -> list[list[tuple[_Window, str]]]:
+    """The rows in groups of the same number of stages: a pipeline may have changed."""
+    groups: dict[int, list[tuple[_Window, str]]] = {}
+    for window, name in rows:
+        stages = window.quarter.segments[name].figures.stages
+        groups.setdefault(len(stages), []).append((window, name))
+    return list(groups.values())
 
 
 def _months(day: date) -> int:
@@ -136,98 +165,77 @@ def _any_figures(quarter: QuarterSnapshots) -> StoredFigures | None:
     return snapshot.figures if snapshot else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Danger:
-    """What the stages of many segments are judged by. Arrays are [segments, K]."""
-
-    usual_advanced: Int64
-    usual_lost_at: Int64
-    chance_worse: Float
-    change_p: Float
-    change_p_adjusted: Float
-    worth: Float
-    worth_is_thin: npt.NDArray[np.bool_]  # [segments]
-    expected_loss: Float
-
-
-def _of_quarter(
-    window: _Window, names: Sequence[str], options: VelocityOptions
-) -> Iterable[tuple[str, SegmentFigures]]:
-    judged = _danger(window, names)
-    chance_of_all = _chances_of_all(window)
-    previous = window.before
-    for row, name in enumerate(names):
-        snapshot = window.quarter.segments[name]
-        stored = snapshot.figures
-        found = factors(stored, options)
-        earlier = _earlier(previous, name)
-        moved = mix = None
-        if previous is not None and not previous.first and earlier is not None:
-            moved = levers(factors(earlier, options), found)
-            if name == ALL:
-                mix = mix_and_rate(_channels(previous), _channels(window.quarter))
-        weighted, without = _weighted(stored, chance_of_all)
-        stages = tuple(
-            _stage(stage, position, judged, row, has_usual=bool(window.usual))
-            for position, stage in enumerate(stored.stages, start=1)
+def _figures(
+    window: _Window, name: str, judged: Sequence[StageJudgement], options: VelocityOptions
+) -> SegmentFigures:
+    previous, snapshot = window.before, window.quarter.segments[name]
+    stored = snapshot.figures
+    found = factors(stored, options)
+    earlier = _earlier(previous, name)
+    moved = mix = None
+    if previous is not None and not previous.first and earlier is not None:
+        moved = levers(factors(earlier, options), found)
+        if name == ALL:
+            mix = mix_and_rate(_channels(previous), _channels(window.quarter))
+    weighted, without = _weighted(stored, window.chance)
+    stages = tuple(
+        _stage(stage, position, judgement, has_usual=bool(window.usual))
+        for position, (stage, judgement) in enumerate(
+            zip(stored.stages, judged, strict=True), start=1
         )
-        yield (
-            name,
-            SegmentFigures(
-                quarter=window.quarter.label,
-                segment=name,
-                status=snapshot.status,
-                as_of=snapshot.as_of,
-                version=snapshot.version,
-                first=window.quarter.first,
-                opened=stored.opened,
-                won=stored.won,
-                lost=stored.lost,
-                closed=stored.closed,
-                open_at_start=stored.open_at_start,
-                open_at_end=stored.open_at_end,
-                in_play=stored.in_play,
-                average_open=stored.average_open,
-                won_with_amount=stored.won_with_amount,
-                revenue_won=stored.revenue_won,
-                revenue_days=stored.days,
-                avg_deal_size=found.deal_size,
-                win_rate=found.win_rate,
-                win_rate_interval=wilson(stored.won, stored.closed),
-                win_rate_value=_win_rate_value(stored),
-                cycle_mean=found.cycle,
-                cycle_median=stored.cycle_won_median
-                if options.cycle == "won"
-                else stored.cycle_closed_median,
-                cycle_p90=stored.cycle_won_p90
-                if options.cycle == "won"
-                else stored.cycle_closed_p90,
-                amount_open_at_end=stored.amount_open_at_end,
-                open_at_end_without_amount=stored.open_at_end - stored.open_with_amount,
-                velocity=found.velocity,
-                velocity_empty=found.empty,
-                velocity_interval=_interval(stored, found, options),
-                number_of_deals=found.number,
-                cohort_won=stored.cohort_won,
-                stages=stages,
-                danger_order=danger.danger_order(
-                    [stage.expected_loss for stage in stages], [stage.lost_at for stage in stages]
-                ),
-                path_unknown=stored.path_unknown,
-                rate_missing=stored.rate_missing,
-                came_back=_came_back(previous, earlier, stored),
-                levers=moved,
-                win_rate_mix=mix[0] if mix else None,
-                win_rate_rate=mix[1] if mix else None,
-                weighted_pipeline=weighted,
-                weighted_pipeline_without=without,
-                number_of=options.number,
-                cycle_of=options.cycle,
-                cycle_deals=cycle_deals(stored, options.cycle),
-                lost_with_amount=stored.lost_with_amount,
-                amount_lost=stored.amount_lost,
-            ),
-        )
+    )
+    return SegmentFigures(
+        quarter=window.quarter.label,
+        segment=name,
+        status=snapshot.status,
+        as_of=snapshot.as_of,
+        version=snapshot.version,
+        first=window.quarter.first,
+        opened=stored.opened,
+        won=stored.won,
+        lost=stored.lost,
+        closed=stored.closed,
+        open_at_start=stored.open_at_start,
+        open_at_end=stored.open_at_end,
+        in_play=stored.in_play,
+        average_open=stored.average_open,
+        won_with_amount=stored.won_with_amount,
+        revenue_won=stored.revenue_won,
+        revenue_days=stored.days,
+        avg_deal_size=found.deal_size,
+        win_rate=found.win_rate,
+        win_rate_interval=wilson(stored.won, stored.closed),
+        win_rate_value=_win_rate_value(stored),
+        cycle_mean=found.cycle,
+        cycle_median=stored.cycle_won_median
+        if options.cycle == "won"
+        else stored.cycle_closed_median,
+        cycle_p90=stored.cycle_won_p90 if options.cycle == "won" else stored.cycle_closed_p90,
+        amount_open_at_end=stored.amount_open_at_end,
+        open_at_end_without_amount=stored.open_at_end - stored.open_with_amount,
+        velocity=found.velocity,
+        velocity_empty=found.empty,
+        velocity_interval=_interval(stored, found, options),
+        number_of_deals=found.number,
+        cohort_won=stored.cohort_won,
+        stages=stages,
+        danger_order=danger_order(
+            [stage.expected_loss for stage in stages], [stage.lost_at for stage in stages]
+        ),
+        path_unknown=stored.path_unknown,
+        rate_missing=stored.rate_missing,
+        came_back=_came_back(previous, earlier, stored),
+        levers=moved,
+        win_rate_mix=mix[0] if mix else None,
+        win_rate_rate=mix[1] if mix else None,
+        weighted_pipeline=weighted,
+        weighted_pipeline_without=without,
+        number_of=options.number,
+        cycle_of=options.cycle,
+        cycle_deals=cycle_deals(stored, options.cycle),
+        lost_with_amount=stored.lost_with_amount,
+        amount_lost=stored.amount_lost,
+    )
 
 
 def _earlier(previous: QuarterSnapshots | None, name: str) -> StoredFigures | None:
@@ -276,61 +284,9 @@ def _channels(quarter: QuarterSnapshots) -> dict[str, Closings]:
     }
 
 
-def _counts(
-    quarters: Iterable[QuarterSnapshots], names: Sequence[str], k: int
-) -> tuple[Int64, Int64]:
-    """[segments, K] advanced and lost_at, added up over these quarters."""
-    advanced = np.zeros((len(names), k), np.int64)
-    lost_at = np.zeros((len(names), k), np.int64)
-    for quarter in quarters:
-        for row, name in enumerate(names):
-            snapshot = quarter.segments.get(name)
-            if snapshot is not None:
-                stages = snapshot.figures.stages
-                advanced[row] += np.array([stage.advanced for stage in stages], np.int64)
-                lost_at[row] += np.array([stage.lost_at for stage in stages], np.int64)
-    return advanced, lost_at
-
-
-def _danger(window: _Window, names: Sequence[str]) -> _Danger:
-    k = len(window.quarter.segments[names[0]].figures.stages)
-    advanced, lost_at = _counts([window.quarter], names, k)
-    usual_advanced, usual_lost_at = _counts(window.usual, names, k)
-    recent_advanced, recent_lost_at = _counts(window.recent, names, k)
-
-    deal_size = np.full(len(names), np.nan)
-    thin = np.ones(len(names), np.bool_)
-    for row, name in enumerate(names):
-        stored = [
-            snapshot.figures
-            for quarter in window.recent
-            if (snapshot := quarter.segments.get(name)) is not None
-        ]
-        with_amount = sum(figures.won_with_amount for figures in stored)
-        if with_amount:
-            deal_size[row] = sum(figures.revenue_won or 0.0 for figures in stored) / with_amount
-        thin[row] = sum(figures.won for figures in stored) < danger.FEWEST_WON
-
-    chance = danger.chances(danger.conversion(recent_advanced, recent_lost_at))
-    worth = danger.worth_of_one_more(deal_size, chance)
-    p = danger.fisher_two_sided(advanced, lost_at, usual_advanced, usual_lost_at)
-    return _Danger(
-        usual_advanced=usual_advanced,
-        usual_lost_at=usual_lost_at,
-        chance_worse=danger.chance_worse(advanced, lost_at, usual_advanced, usual_lost_at),
-        change_p=p,
-        change_p_adjusted=danger.benjamini_hochberg(p),
-        worth=worth,
-        worth_is_thin=thin,
-        expected_loss=lost_at * worth,
-    )
-
-
 def _stage(
-    stage: StoredStage, position: int, judged: _Danger, row: int, *, has_usual: bool
+    stage: StoredStage, position: int, judged: StageJudgement, *, has_usual: bool
 ) -> StageFigures:
-    s = position - 1
-    chance_worse = _number(judged.chance_worse[row, s])
     exits = stage.advanced + stage.lost_at
     return StageFigures(
         position=position,
@@ -355,50 +311,28 @@ def _stage(
         days_median=stage.days_median,
         days_p90=stage.days_p90,
         days_median_km=stage.days_median_km,
-        usual_advanced=int(judged.usual_advanced[row, s]) if has_usual else None,
-        usual_lost_at=int(judged.usual_lost_at[row, s]) if has_usual else None,
-        chance_worse=chance_worse,
-        verdict=_verdict(chance_worse),
-        change_p=_number(judged.change_p[row, s]),
-        change_p_adjusted=_number(judged.change_p_adjusted[row, s]),
-        worth_of_one_more=_number(judged.worth[row, s]),
-        worth_is_thin=bool(judged.worth_is_thin[row]),
-        expected_loss=_number(judged.expected_loss[row, s]),
+        usual_advanced=judged.usual_advanced if has_usual else None,
+        usual_lost_at=judged.usual_lost_at if has_usual else None,
+        chance_worse=judged.chance_worse,
+        verdict=judged.verdict,
+        change_p=judged.change_p,
+        change_p_adjusted=judged.change_p_adjusted,
+        worth_of_one_more=judged.worth_of_one_more,
+        worth_is_thin=judged.worth_is_thin,
+        expected_loss=judged.expected_loss,
         days_count=stage.days_count,
     )
 
 
-def _verdict(chance_worse: float | None) -> Verdict:
-    if chance_worse is None:
-        return "too_few"
-    if chance_worse >= danger.DANGER:
-        return "danger"
-    return "watch" if chance_worse >= danger.WATCH else "healthy"
-
-
-def _chances_of_all(window: _Window) -> Float | None:
-    """[K + 1] the chances of `all`, None where the quarter has no row for it."""
-    snapshot = window.quarter.segments.get(ALL)
-    if snapshot is None:
-        return None
-    advanced, lost_at = _counts(window.recent, [ALL], len(snapshot.figures.stages))
-    chance: Float = danger.chances(danger.conversion(advanced, lost_at))[0]
-    return chance
-
-
-def _weighted(stored: StoredFigures, chance: Float | None) -> tuple[float | None, int]:
+def _weighted(stored: StoredFigures, chance: Sequence[float]) -> tuple[float | None, int]:
     """Weighted pipeline, and how many open deals lack an amount or a chance.
 
     Empty where there are open deals and none of them has both; over no open deals it is 0.
     """
     total, counted = 0.0, 0
-    for s, stage in enumerate(stored.stages):
-        if chance is not None and stage.open_with_amount and not np.isnan(chance[s]):
-            total += (stage.open_amount or 0.0) * float(chance[s])
+    for stage, expected in zip(stored.stages, chance, strict=False):
+        if stage.open_with_amount and expected == expected:
+            total += (stage.open_amount or 0.0) * expected
             counted += stage.open_with_amount
     without = stored.open_at_end - counted
     return (None if stored.open_at_end and not counted else total), without
-
-
-def _number(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
