@@ -134,8 +134,13 @@ def money_short(value: float, style: Style) -> str:
             decimals = 0 if scaled == round(scaled) else (1 if scaled == round(scaled, 1) else 2)
             digits = number(scaled, style, decimals=decimals) or ""
             return _place_symbol(digits, letter, style)
-    decimals = 0 if value == round(value) else 1
+    decimals = 0 if value == round(value) else (1 if value == round(value, 1) else 2)
     return _place_symbol(number(value, style, decimals=decimals) or "", "", style)
+
+
+def signed_money_short(value: float, style: Style) -> str:
+    """A change over a bar with little room: +€1.2k."""
+    return _signed(money_short(value, style), value)
 
 
 def currency_symbol(style: Style) -> str:

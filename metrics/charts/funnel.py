@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from metrics.charts import svg
 from metrics.charts.svg import Chart, Table
 
-HATCH = (
-    '<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>'
-    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"'
+_PATTERN = (
+    '<defs><pattern id="{id}" width="6" height="6" patternUnits="userSpaceOnUse"'
     ' patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-fill"/>'
-    '<line x1="0" y1="0" x2="0" y2="6" class="hatch-line"/></pattern></defs></svg>'
+    '<line x1="0" y1="0" x2="0" y2="6" class="hatch-line"/></pattern></defs>'
 )
-_PATTERN = HATCH[HATCH.index("<defs>") : HATCH.index("</svg>")]
+# Once per page, for the areas of its columns. A drawing at a width that is not shown cannot
+# lend its pattern to another, so each whole funnel carries its own.
+HATCH = (
+    '<svg width="0" height="0" aria-hidden="true" focusable="false">'
+    f"{_PATTERN.format(id='hatch')}</svg>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ def area(column: Column) -> str:
     )
 
 
-def _shapes(column: Column, left: float, right: float, *, top: float, foot: float) -> str:
+def _shapes(
+    column: Column, left: float, right: float, *, top: float, foot: float, hatch: str = "hatch"
+) -> str:
     def y(share: float) -> float:
         return foot - max(0.0, min(1.0, share)) * (foot - top)
 
@@ -66,7 +72,7 @@ def _shapes(column: Column, left: float, right: float, *, top: float, foot: floa
         wedge = [(left, start), (right, start), (right, after_loss)]
         d = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in wedge) + "Z"
         if column.tone == "danger":
-            out.append(svg.element("path", d=d, fill="url(#hatch)"))
+            out.append(svg.element("path", d=d, fill=f"url(#{hatch})"))
         else:
             tone = " watch" if column.tone == "watch" else ""
             out.append(svg.element("path", d=d, class_=f"wedge{tone}"))
@@ -92,10 +98,11 @@ def funnel(
     def draw(width: int) -> tuple[float, str]:
         slot = width / len(columns)
         top, foot = 74.0, float(height)
-        out = [_PATTERN]
+        hatch = f"hatch-{name}-{width}"
+        out = [_PATTERN.format(id=hatch)]
         for i, column in enumerate(columns):
             left = slot * i
-            out.append(_shapes(column, left, left + slot, top=top, foot=foot))
+            out.append(_shapes(column, left, left + slot, top=top, foot=foot, hatch=hatch))
             rows = svg.wrap(column.label, slot - 6)
             out += [svg.text(left + 2, 12 + 13 * j, row) for j, row in enumerate(rows)]
             out.append(svg.text(left + 2, 44, svg.fit(column.text, slot - 6), class_="strong"))

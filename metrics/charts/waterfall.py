@@ -21,6 +21,7 @@ class Part:
     value: float
     tip: str
     better: bool
+    short: str = ""  # in place of `text` where there is no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Total:
     text: str
     value: float
     tip: str
+    short: str = ""
 
 
 def waterfall(
@@ -102,7 +104,9 @@ def _draw(
         )
         if broken:
             out.append(_zigzag(x, foot - 16, bar))
-        out.append(svg.text(middle(i), upper - 8, total.text, class_="strong", anchor="middle"))
+        out.append(
+            svg.text(middle(i), upper - 8, _words(total, slot), class_="strong", anchor="middle")
+        )
         out += _label(total.label, middle(i), foot, slot)
     for i, (part, (before, after)) in enumerate(zip(parts, spans, strict=True), start=1):
         upper, lower = min(y(before), y(after)), max(y(before), y(after))
@@ -119,7 +123,9 @@ def _draw(
             )
         )
         out.append(
-            svg.text(middle(i), upper - 8, part.text, class_=f"halo {tone}", anchor="middle")
+            svg.text(
+                middle(i), upper - 8, _words(part, slot), class_=f"halo {tone}", anchor="middle"
+            )
         )
         out += _label(part.label, middle(i), foot, slot)
     steps = [start.value, *(after for _, after in spans)]
@@ -129,6 +135,13 @@ def _draw(
     tips = [start.tip, *(p.tip for p in parts), end.tip]
     out += [svg.hit(slot * i, 0, slot, height, tip) for i, tip in enumerate(tips)]
     return height, "".join(out)
+
+
+def _words(item: Part | Total, slot: float) -> str:
+    """The figure as it fits over a bar; the whole stands in tip and table."""
+    if svg.text_width(item.text) <= slot + 6:
+        return item.text
+    return svg.fit(item.short or item.text, slot + 6)
 
 
 def _label(words: str, x: float, foot: float, slot: float) -> list[str]:

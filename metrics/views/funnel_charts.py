@@ -102,7 +102,9 @@ def reasons(stage: StageBlock, *, style: Style) -> Chart:
 
 
 def _share(value: float, style: Style) -> str:
-    return formats.percent(value, style) or ""
+    """A share on an axis: a decimal only where the tick has one."""
+    whole = abs(value * 100 - round(value * 100)) < 1e-6
+    return formats.percent(value, style, decimals=0 if whole else 1) or ""
 
 
 def conversion(stage: StageBlock, *, style: Style) -> Chart:
@@ -160,8 +162,8 @@ def exits(stage: StageBlock, *, style: Style) -> Chart:
             low=low,
             high=high,
             text=stage.conversion_text,
-            low_text=_share(low, style),
-            high_text=_share(high, style),
+            low_text=formats.percent(low, style) or "",
+            high_text=formats.percent(high, style) or "",
         ),
         tick=lambda value: _share(value, style),
         marks=marks,

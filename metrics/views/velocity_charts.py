@@ -93,6 +93,7 @@ def levers(movement: Movement, *, style: Style) -> Chart:
             value=step.value,
             tip=f"{step.name}: {step.text}",
             better=step.better,
+            short=formats.signed_money_short(step.value, style),
         )
         for step in movement.steps
     ]
@@ -101,12 +102,14 @@ def levers(movement: Movement, *, style: Style) -> Chart:
         movement.before_text,
         movement.before or 0.0,
         f"{movement.before_label}: {movement.before_text}",
+        formats.money_short(movement.before or 0.0, style),
     )
     end = Total(
         movement.after_label,
         movement.after_text,
         movement.after or 0.0,
         f"{movement.after_label}: {movement.after_text}",
+        formats.money_short(movement.after or 0.0, style),
     )
     said = ", ".join(f"{step.name} {step.text}" for step in movement.steps)
     rows = [

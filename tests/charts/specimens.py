@@ -55,7 +55,7 @@ def _waterfall(start: float, steps: list[float], label: str = "Win rate") -> Cha
         name="levers",
         title="What moved velocity",
         reading="Up.",
-        start=Total("Q2 2026", whole(start), start, "Q2"),
+        start=Total("Q2 2026", whole(start), start, "Q2", "3T"),
         parts=[Part(label, f"{v:+,.0f}", v, f"part {v}", v >= 0) for v in steps],
         end=Total("Q3 2026", whole(end), end, "Q3"),
         table=TABLE,
