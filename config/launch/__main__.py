@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from config.launch.addresses import engines_for_a_command, take_back, write_down
+from config.launch.addresses import engines_for_a_command, read_env_file, take_back, write_down
 from config.launch.engines import Engines, wanted_version
 from config.launch.places import REPOSITORY, Home, state_folder
 from config.launch.processes import watched
@@ -41,15 +41,6 @@ def manage(arguments: list[str]) -> int:
         return subprocess.run(
             command, env={**os.environ, **more}, cwd=REPOSITORY, check=False
         ).returncode
-
-
-def read_env_file() -> None:
-    """Settings of this machine from .env, beneath what the environment already says."""
-    file = REPOSITORY / ".env"
-    for line in file.read_text().splitlines() if file.exists() else []:
-        name, sign, value = line.strip().partition("=")
-        if sign and not name.startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip().strip("'\""))
 
 
 def main(arguments: list[str]) -> int:

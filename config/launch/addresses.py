@@ -7,11 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.launch.engines import Engines, wanted_version
-from config.launch.places import Busy, Home, state_folder
+from config.launch.places import REPOSITORY, Busy, Home, state_folder
 from config.launch.processes import watched
 from config.launch.refusal import Refusal
 
 _FILE = "addresses.json"
+
+
+def read_env_file() -> None:
+    """Settings of this machine from .env, beneath what the environment already says."""
+    file = REPOSITORY / ".env"
+    for line in file.read_text().splitlines() if file.exists() else []:
+        name, sign, value = line.strip().partition("=")
+        if sign and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.strip().strip("'\""))
 
 
 def write_down(home: Path, environment: Mapping[str, str]) -> None:
@@ -35,6 +44,7 @@ def engines_for_a_command() -> Iterator[dict[str, str]]:
     Engines that are started here stop with the block. Nothing is printed: some commands
     promise JSON and nothing else on standard output.
     """
+    read_env_file()
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         yield {}
         return

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,16 +100,17 @@ class Process:
         *,
         environment: Mapping[str, str],
         folder: Path,
-        log: Path | None,
+        log: Path,
+        answer: Path | None = None,
         account: Account | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.stop_signal = stop_signal
-        with open(log, "ab") if log else nullcontext() as output:
+        with open(log, "ab") as output, open(answer or log, "ab") as standard_output:
             self._popen = subprocess.Popen(
                 command(argv, account=account, death_signal=stop_signal),
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=standard_output,
                 stderr=output,
                 env=dict(environment),
                 cwd=folder,

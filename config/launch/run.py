@@ -94,6 +94,7 @@ class Run:
         self._engines = Engines(home, version=wanted_version())
         self._logs = home.make_folder("logs")
         self._node = f"worker-{home.mark}"
+        self._signins: list[str] = []
 
     def start_and_watch(self) -> None:
         """Everything, in order; ends by an exception alone."""
@@ -123,18 +124,17 @@ class Run:
     def _prepare(self) -> None:
         environment = self._environment(owner=True)
         if OWNER_ONLY in environment:
-            self._manage("Migrations", "migrate", "--no-input")
+            self._manage("Schema", "migrate", "--no-input")
         else:
             say(f"  {OWNER_ONLY} is not set, so migrations are not run (docs/operations.md).")
         self._collect_static()
-        if _has_command("make_demo") and os.environ.get("DEMO", "1") != "0":
-            self._manage("Demo company", "make_demo", "--if-empty")
+        if os.environ.get("DEMO", "1") != "0":
+            self._make_demo()
 
-    def _manage(self, title: str, *arguments: str) -> Path:
+    def _manage(self, title: str, *arguments: str, answer: Path | None = None) -> None:
         """One command of manage.py as the operator, its output in a log; its failure is ours."""
         log = self._logs / "setup.log"
         begun = time.monotonic()
-        say_later = f"  {title:8} "
         with open(log, "a") as stream:
             stream.write(f"\n== manage.py {' '.join(arguments)}\n")
         code = run_to_end(
@@ -142,15 +142,15 @@ class Run:
             environment=self._environment(owner=True),
             folder=REPOSITORY,
             log=log,
+            answer=answer,
         )
         if code:
             raise Refusal(
                 f"`manage.py {' '.join(arguments)}` failed. The end of {log}:\n{tail(log, 15)}"
             )
         took = time.monotonic() - begun
-        if took > 5:
-            say(f"{say_later}done in {took:.0f} s")
-        return log
+        if took > 5 and answer is None:
+            say(f"  {title:8} done in {took:.0f} s")
 
     def _collect_static(self) -> None:
         """Gather and hash static files, when any has changed since the last run."""
@@ -160,6 +160,22 @@ class Run:
             return
         self._manage("Static", "collectstatic", "--no-input", "--clear")
         stamp.write_text(wanted)
+
+    def _make_demo(self) -> None:
+        """Make the demo company in an empty database, and learn who may sign in to it."""
+        answer = self._logs / "signins.new"  # holds passwords: only us, and only for a moment
+        answer.unlink(missing_ok=True)
+        answer.touch(mode=0o600)
+        try:
+            self._manage("Demo", "make_demo", "--if-empty", "--print-signins", answer=answer)
+            lines = answer.read_text().splitlines()
+        finally:
+            answer.unlink(missing_ok=True)
+        for line in lines:
+            if line.startswith("Made "):
+                say(f"  Demo     {line}")
+            elif line.strip():
+                self._signins.append(line)
 
     @property
     def _static_root(self) -> Path:
@@ -257,30 +273,11 @@ class Run:
     def _say_where(self) -> None:
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104
         say(f"\n  Open     http://{shown}:{self._port}/")
-        if _has_command("make_demo"):
-            self._say_signins()
-        say(f"\n  Logs     {self._logs}\n  Ctrl-C stops everything and keeps the data.")
-
-    def _say_signins(self) -> None:
-        log = self._logs / "signins.txt"
-        log.unlink(missing_ok=True)
-        log.touch(mode=0o600)
-        code = run_to_end(
-            python("manage.py", "make_demo", "--print-signins"),
-            environment={**self._environment(owner=True), "LOG_LEVEL": "ERROR"},
-            folder=REPOSITORY,
-            log=log,
-        )
-        text = log.read_text().rstrip()
-        log.unlink()
-        if code == 0 and text:
-            say("  Sign in as")
-            for line in text.splitlines():
+        if self._signins:
+            say("\n  Sign in as")
+            for line in self._signins:
                 say(f"    {line}")
-
-
-def _has_command(name: str) -> bool:
-    return any(REPOSITORY.glob(f"*/management/commands/{name}.py"))
+        say(f"\n  Logs     {self._logs}\n  Ctrl-C stops everything and keeps the data.")
 
 
 def _fingerprint(paths: list[Path]) -> str:

@@ -221,10 +221,18 @@ def _ending(code: int) -> str:
 
 
 def run_to_end(
-    argv: Sequence[str | Path], *, environment: Mapping[str, str], folder: Path, log: Path
+    argv: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    answer: Path | None = None,
 ) -> int:
-    """Run one command to its end, its output in `log`; an interruption ends it too."""
-    process = Process(argv, environment=environment, folder=folder, log=log)
+    """Run one command to its end; an interruption ends it too.
+
+    Its output goes to `log`; where `answer` is given, its standard output goes there.
+    """
+    process = Process(argv, environment=environment, folder=folder, log=log, answer=answer)
     try:
         while (code := process.code()) is None:
             time.sleep(0.02)
