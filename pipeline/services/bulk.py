@@ -95,7 +95,7 @@ def insert_rows(
     """
     table = model._meta.db_table
     stage = f"bulk_{table}"[:60]
-    fields = {field.column: field for field in model._meta.concrete_fields}
+    fields = {str(field.column): field for field in model._meta.concrete_fields}
     types = {name: fields[name].db_type(connection) or "text" for name in columns}
     temporary_table(stage, ", ".join(f"{name} {types[name]}" for name in columns))
     ids = sequence_of(model)

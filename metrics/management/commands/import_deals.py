@@ -117,7 +117,6 @@ class Command(BaseCommand):
                     reason_levels=_pairs(told["reason_level"], "--reason-level", _LEVELS),
                     by=Actor.product("import_deals"),
                     now=now,
-                    dry_run=False,
                 )
                 self._say_written(imported, dry_run)
             if dry_run:
