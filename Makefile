@@ -10,10 +10,10 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check fix bench seed manage engines
+.PHONY: help run setup test check fix bench check-data seed manage engines
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## set up what is missing, start everything, print the address
 	$(SETUP) app engines
@@ -42,6 +42,10 @@ fix: ## format, and mend what the linter can
 bench: ## one million deals beside DuckDB (takes minutes)
 	$(SETUP) app engines dev
 	@exec $(VENV)/python -m benchmarks $(ARGS)
+
+check-data: ## import public sales data and compare with its oracles: DATA=folder
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m benchmarks.check_public_data $(DATA)
 
 seed: ## make the demo company again, if there is none
 	$(SETUP) app engines
