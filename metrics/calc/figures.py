@@ -29,7 +29,7 @@ from metrics.calc.history import (
     ever_closed,
     in_play,
 )
-from metrics.calc.quantiles import quantiles, survival_medians
+from metrics.calc.quantiles import cells, quantiles, split_cells, survival_medians
 from metrics.calc.segments import FAMILIES, SegmentIndex, segment_index
 
 Float = npt.NDArray[np.float64]
@@ -305,8 +305,8 @@ def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
     states, k = work.states, work.history.open_stages
     won, closed = np.flatnonzero(work.won), np.flatnonzero(~work.open_at_end)
     cycle = states.closed_on - states.opened_on
-    deals, slots, days = [won, closed], [np.zeros(len(won), np.int64)], [cycle[won], cycle[closed]]
-    slots.append(np.ones(len(closed), np.int64))
+    deals, days = [won, closed], [cycle[won], cycle[closed]]
+    slot = [np.zeros(len(won), np.int64), np.ones(len(closed), np.int64)]
 
     known = work.history.path_known
     lost = work.lost & known
@@ -316,21 +316,20 @@ def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
         mask = (left_on >= work.first_day) & (left_on < work.end_day)
         exits = np.flatnonzero(mask & states.visited[:, s] & known)
         deals.append(exits)
-        slots.append(np.full(len(exits), s + 2, np.int64))
+        slot.append(np.full(len(exits), s + 2, np.int64))
         days.append(left_on[exits] - states.reached_on[exits, s])
 
-    groups = k + 2
+    slots = k + 2
+    layout = cells(np.concatenate(slot), np.concatenate(days), slots)
     combination = index.combination[np.concatenate(deals)]
-    slot, day = np.concatenate(slots), np.concatenate(days)
-    count = np.zeros((index.size, groups), np.int64)
-    found = np.zeros((index.size, groups, 2))
+    count = np.zeros((index.size, slots), np.int64)
+    found = np.zeros((index.size, slots, 2))
     for numbers, rows in _families(index):
-        segment = numbers[combination] - rows.start
         many = rows.stop - rows.start
-        result = quantiles(segment * groups + slot, day, many * groups)
-        count[rows] = result.count.reshape(many, groups)
-        found[rows, :, 0] = result.median.reshape(many, groups)
-        found[rows, :, 1] = result.p90.reshape(many, groups)
+        result = quantiles(layout, (numbers * layout.span)[combination], many)
+        count[rows] = result.count.reshape(many, slots)
+        found[rows, :, 0] = result.median.reshape(many, slots)
+        found[rows, :, 1] = result.p90.reshape(many, slots)
     return found[:, :2], count[:, 2:], found[:, 2:]
 
 
@@ -351,21 +350,24 @@ def _survival(work: _Work, index: SegmentIndex) -> Float:
         events.append(event)
         days.append(np.where(event, left_on, work.moment.day) - reached[entered])
     combination = index.combination[np.concatenate(deals)]
-    slot, day, event = np.concatenate(slots), np.concatenate(days), np.concatenate(events)
+    event = np.concatenate(events)
+    left, censored = split_cells(np.concatenate(slots), np.concatenate(days), event, k)
+    left_of, censored_of = combination[event], combination[~event]
     found = np.full((index.size, k), np.nan)
     for numbers, rows in _families(index):
-        segment = numbers[combination] - rows.start
         many = rows.stop - rows.start
-        median = survival_medians(segment * k + slot, day, event, many * k)
+        base = numbers * left.span
+        median = survival_medians(left, base[left_of], censored, base[censored_of], many)
         found[rows] = median.reshape(many, k)
     return found
 
 
 def _families(index: SegmentIndex) -> Iterator[tuple[Int64, slice]]:
-    """Per family: the segment of each combination, and the rows of its segments."""
+    """Per family: the segment of each combination counted from 0, and the rows of its segments."""
     for family in range(len(FAMILIES)):
         numbers = index.of[family].astype(np.int64)
-        yield numbers, slice(int(numbers.min()), int(numbers.max()) + 1)
+        first, last = int(numbers.min()), int(numbers.max())
+        yield numbers - first, slice(first, last + 1)
 
 
 def _empty_table(quarter: Quarter, moment: Moment, stages: tuple[str, ...]) -> QuarterTable:

@@ -87,15 +87,20 @@ class SegmentIndex:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of all segments, by number."""
+        # Each text is escaped once, not once per segment that it appears in.
+        part = {
+            dimension: [segment_name([(dimension, text)]) for text in self.labels[dimension]]
+            for dimension in DIMENSIONS
+        }
         found = []
-        for family, (first, second) in zip(self.family.tolist(), self.codes.tolist(), strict=True):
-            codes = (first, second)[: len(FAMILIES[family])]
-            found.append(
-                segment_name(
-                    (dimension, self.labels[dimension][code])
-                    for dimension, code in zip(FAMILIES[family], codes, strict=True)
-                )
-            )
+        for number, (first, second) in zip(self.family.tolist(), self.codes.tolist(), strict=True):
+            family = FAMILIES[number]
+            if not family:
+                found.append(ALL)
+            elif len(family) == 1:
+                found.append(part[family[0]][first])
+            else:
+                found.append(f"{part[family[0]][first]}&{part[family[1]][second]}")
         return tuple(found)
 
     @cached_property

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metrics.calc.quantiles import survival_medians
+from metrics.calc.quantiles import split_cells, survival_medians
 from metrics.calc.types import Interval
 
 Z = 1.959963984540054  # the 97.5th percentile of the standard normal distribution
@@ -76,7 +76,10 @@ def kaplan_meier_median(days: Sequence[int], left: Sequence[bool]) -> int | None
     """
     if len(days) != len(left):
         raise ValueError("one flag per duration")
-    median = survival_medians(
-        np.zeros(len(days), np.int64), np.asarray(days, np.int32), np.asarray(left, np.bool_), 1
-    )[0]
+    if not days:
+        return None
+    event = np.asarray(left, np.bool_)
+    nothing = np.zeros(len(days), np.int64)
+    gone, censored = split_cells(nothing, np.asarray(days, np.int32), event, 1)
+    median = survival_medians(gone, nothing[event], censored, nothing[~event], 1)[0]
     return None if np.isnan(median) else int(median)

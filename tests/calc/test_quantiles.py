@@ -15,7 +15,10 @@ def test_equal_to_numpy_by_either_way(monkeypatch, seed, cells_per_row):
     groups, rows = int(rng.integers(1, 30)), int(rng.integers(1, 200))
     group = rng.integers(0, groups, rows)
     days = rng.integers(-2, int(rng.choice([3, 40, 3000])), rows).astype(np.int32)
-    found = quantiles.quantiles(group, days, groups)
+    slot = rng.integers(0, 3, rows)
+    layout = quantiles.cells(slot, days, 3)
+    found = quantiles.quantiles(layout, group * layout.span, groups)
+    group, groups = group * 3 + slot, groups * 3
     for number in range(groups):
         own = days[group == number]
         assert found.count[number] == len(own)
@@ -28,11 +31,14 @@ def test_equal_to_numpy_by_either_way(monkeypatch, seed, cells_per_row):
 
 def test_no_rows_at_all():
     nothing = np.zeros(0, np.int64)
-    found = quantiles.quantiles(nothing, nothing.astype(np.int32), 3)
-    assert found.count.tolist() == [0, 0, 0]
+    layout = quantiles.cells(nothing, nothing.astype(np.int32), 2)
+    found = quantiles.quantiles(layout, nothing, 3)
+    assert found.count.tolist() == [0] * 6
     assert np.isnan(found.median).all()
-    medians = quantiles.survival_medians(nothing, nothing.astype(np.int32), nothing > 0, 2)
+    assert np.isnan(found.p90).all()
+    medians = quantiles.survival_medians(layout, nothing, layout, nothing, 2)
     assert np.isnan(medians).all()
+    assert len(medians) == 4
 
 
 def slow_median(days, left):
@@ -58,7 +64,10 @@ def test_survival_medians_equal_the_slow_ones(monkeypatch, seed, chunk):
     group = rng.integers(0, groups, rows)
     days = rng.integers(0, int(rng.choice([2, 12, 90])), rows).astype(np.int32)
     event = rng.random(rows) < rng.choice([0.2, 0.6, 1.0])
-    found = quantiles.survival_medians(group, days, event, groups)
+    slot = np.zeros(rows, np.int64)
+    left, censored = quantiles.split_cells(slot, days, event, 1)
+    base = group * left.span
+    found = quantiles.survival_medians(left, base[event], censored, base[~event], groups)
     for number in range(groups):
         own = group == number
         expected = slow_median(days[own].tolist(), event[own].tolist())
