@@ -10,6 +10,7 @@ from django.shortcuts import render
 
 from accounts.errors import DomainError
 from accounts.permissions import allows, roles_with
+from accounts.retries import retry_deadlocks
 from accounts.roles import Role
 
 View = Callable[..., HttpResponse]
@@ -20,11 +21,17 @@ def company_view(permission: str) -> Callable[[View], View]:
 
     The company and the membership were resolved from the URL by CompanyMiddleware: strangers
     never come here. A member without the right is told so with 403. The view runs in one
-    transaction, so it must render before it returns.
+    transaction, so it must render before it returns; if the database ended a deadlock at its
+    cost, nothing of it happened and it runs again.
     """
     roles_with(permission)  # an unknown permission stops the start
 
     def decorate(view: View) -> View:
+        @retry_deadlocks
+        def in_one_transaction(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
+
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if getattr(request, "company", None) is None:
@@ -32,8 +39,7 @@ def company_view(permission: str) -> Callable[[View], View]:
             if not allows(Role(request.membership.role), permission):  # type: ignore[attr-defined]
                 return refused(request, "Your role in this workspace does not include this page.")
             try:
-                with transaction.atomic():
-                    return view(request, *args, **kwargs)
+                return in_one_transaction(request, *args, **kwargs)
             except DomainError as refusal:
                 return refused(request, refusal.sentence, status=refusal.status)
 

@@ -73,15 +73,25 @@ class HtmxLoginRedirectMiddleware:
             response["Vary"] = ", ".join(vary)
         login = reverse("account_login")
         location = response.get("Location", "")
-        if response.status_code == 302 and request.headers.get("HX-Request") == "true":
-            if urlsplit(location).path == login:
-                current = request.headers.get("HX-Current-URL", "")
-                if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
-                    current = "/"
-                path = urlsplit(current)
-                target = path.path + (f"?{path.query}" if path.query else "")
-                redirect = HttpResponse(status=200)
-                redirect["HX-Redirect"] = f"{login}?{urlencode({'next': target})}"
-                redirect["Vary"] = response["Vary"]
-                return redirect
+        if (
+            response.status_code == 302
+            and request.headers.get("HX-Request") == "true"
+            and urlsplit(location).path == login
+        ):
+            target = _page_of(request)
+            redirect = HttpResponse(status=200)
+            redirect["HX-Redirect"] = f"{login}?{urlencode({'next': target})}"
+            redirect["Vary"] = response["Vary"]
+            return redirect
         return response
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The path of the page that the fragment is for: on this host only, as the header is told."""
+    current = request.headers.get("HX-Current-URL", "")
+    if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
+        return "/"
+    parts = urlsplit(current)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    # //elsewhere/ is a path here and a host as an address of its own.
+    return target if url_has_allowed_host_and_scheme(target, None) else "/"

@@ -50,6 +50,12 @@ def effective(rows: Iterable[Row]) -> list[Row]:
     return sorted(last, key=lambda row: (row.occurred_at, row.id))
 
 
+def first_difference(before: Iterable[Row], after: Iterable[Row]) -> date | None:
+    """From which local day on do two effective histories differ? None where they agree."""
+    days = [row.occurred_on for row in set(before) ^ set(after)]
+    return min(days, default=None)
+
+
 def microseconds(instant: datetime) -> int:
     """Microseconds since 1970 UTC, exactly."""
     delta = instant - _EPOCH

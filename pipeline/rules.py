@@ -73,6 +73,15 @@ def final_quarter(entry: Entry) -> Refused | None:
     return None
 
 
+def unkeepable(*texts: str) -> Refused | None:
+    """Text that no database keeps: NUL characters and halves of characters."""
+    for text in texts:
+        if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+            return Refused("This text holds a character that cannot be kept. Type it again.")
+    return None
+
+
+OPENING = (future, final_quarter)
 MOVE = (future, foreign_stage, same_stage, before_opening, final_quarter)
 CORRECTION = (future, foreign_stage, final_quarter)
 # What another system recorded is taken as it is: only what cannot be true is refused.

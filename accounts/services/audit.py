@@ -21,7 +21,7 @@ def record_audit(
 ) -> AuditEntry:
     """Say who did what, in the caller's transaction."""
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    return AuditEntry.objects.create(
+    entry: AuditEntry = AuditEntry.objects.create(
         at=at,
         actor_id=by.user_id,
         actor_label=by.label,
@@ -32,3 +32,4 @@ def record_audit(
         after=after or {},
         request_id=str(request_id or "")[:64],
     )
+    return entry

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.db import connection, transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -25,8 +26,11 @@ def create_company(*, slug: str, name: str, by: Actor, now: datetime, **settings
             (company_id,) = cursor.fetchone()
         with company_context(company_id):
             company = Company(id=company_id, slug=slug, name=name, **settings)
-            company.full_clean(validate_unique=False, validate_constraints=False)
-            company.save(force_insert=True)
+            try:
+                company.full_clean(validate_unique=False, validate_constraints=False)
+            except ValidationError as error:
+                raise DomainError(" ".join(_sentences(error))) from error
+            _insert(company)
             record_audit(
                 by=by,
                 at=now,
@@ -36,6 +40,26 @@ def create_company(*, slug: str, name: str, by: Actor, now: datetime, **settings
                 after={"slug": slug, "name": name},
             )
     return company
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    return [
+        f"{field.replace('_', ' ').capitalize()}: {message}"
+        for field, messages in error.message_dict.items()
+        for message in messages
+    ]
+
+
+def _insert(company: Company) -> None:
+    """Save a new company. Only the database knows every slug: row security hides the others."""
+    try:
+        with transaction.atomic():
+            company.save(force_insert=True)
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+        if "slug" not in constraint:
+            raise
+        raise DomainError(f"The address {company.slug} is taken. Choose another.") from error
 
 
 def create_user(*, email: str, name: str, password: str | None) -> User:
@@ -54,6 +78,7 @@ def create_user(*, email: str, name: str, password: str | None) -> User:
 def add_member(*, company: Company, user: User, role: Role, by: Actor, now: datetime) -> Membership:
     """Give a user a role in a company; one who has another role there gets the new one."""
     with transaction.atomic(), company_context(company.pk):
+        membership: Membership
         membership, created = Membership.objects.get_or_create(
             company=company, user=user, defaults={"role": role.value}
         )

@@ -108,7 +108,8 @@ def _faults_of_role(cursor: Any) -> list[str]:
     cursor.execute(
         """
         SELECT EXISTS (SELECT 1 FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls)
-                       AND r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')),
+                       AND r.rolname <> current_user
+                       AND pg_has_role(current_user, r.oid, 'MEMBER')),
                has_schema_privilege(current_user, 'public', 'CREATE')
         """
     )

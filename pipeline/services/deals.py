@@ -1,27 +1,31 @@
 """Open a deal; change what is known about it."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.models import Company
+from accounts.retries import retry_deadlocks
 from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Deal, DealChange, Stage, StageTransition
 from pipeline.services.dirty import mark_dirty
 from pipeline.services.history import (
+    NotFound,
     Recorded,
     StaleVersion,
     append,
     by_key,
     repeated,
-    retry_deadlocks,
 )
+from pipeline.services.moves import final_before
 
 # What may be changed, and what it is called in the history.
 ATTRIBUTES = (
@@ -41,6 +45,21 @@ ATTRIBUTES = (
 )
 # Plans change no figure.
 _PLANS = frozenset({"next_step", "next_step_on", "won_reason", "name"})
+# What history says of a deal; never written by hand.
+_CACHE = frozenset(
+    {
+        "id",
+        "company",
+        "version",
+        "stage",
+        "outcome",
+        "opened_on",
+        "closed_on",
+        "stage_entered_on",
+        "path",
+        "created_at",
+    }
+)
 
 
 def check_amount(amount: Decimal | None) -> None:
@@ -55,6 +74,68 @@ def check_amount(amount: Decimal | None) -> None:
         raise DomainError("This amount is too large. Is it in another currency?")
     if amount != amount.quantize(Decimal("0.01")):
         raise DomainError("An amount has at most two decimals.")
+
+
+def _check_shape(values: dict[str, Any]) -> None:
+    """Bring what was written to the shape in which it is kept, or refuse it."""
+    if "name" in values:
+        values["name"] = (values["name"] or "").strip()
+        if not values["name"]:
+            raise DomainError("A deal needs a name.")
+    if values.get("currency"):
+        values["currency"] = values["currency"].strip().upper()
+        if not re.fullmatch("[A-Z]{3}", values["currency"]):
+            raise DomainError("A currency has three letters, such as EUR.")
+    refused = rules.unkeepable(*(v for v in values.values() if isinstance(v, str)))
+    if refused is not None:
+        raise DomainError(refused.sentence)
+    check_amount(values.get("amount"))
+
+
+def _check_deal(deal: Deal, fields: list[str]) -> None:
+    """Refuse values that the tables refuse, in words: too long, or of no row of this company."""
+    rest = {f.name for f in deal._meta.fields} - set(fields)
+    try:
+        deal.full_clean(validate_unique=False, exclude=rest)
+    except ValidationError as error:
+        sentences = [_sentence(deal, name, errors) for name, errors in error.error_dict.items()]
+        raise DomainError(" ".join(sentences)) from error
+
+
+def _sentence(deal: Deal, name: str, errors: list[ValidationError]) -> str:
+    if name == NON_FIELD_ERRORS:
+        return "A deal with this number of that system is here already."
+    if deal._meta.get_field(name).is_relation:
+        return f"This {_word(name)} does not exist. Choose another."
+    messages = " ".join(message for error in errors for message in error.messages)
+    return f"The {_word(name)}: {messages}"
+
+
+def _check_opening(
+    *,
+    company: Company,
+    by: Actor,
+    stage: Stage,
+    occurred_at: datetime,
+    now: datetime,
+    imported: bool,
+) -> None:
+    refused = rules.check(
+        rules.Entry(
+            from_name=None,
+            to_name=stage.name,
+            same_pipeline=True,
+            occurred_at=occurred_at,
+            occurred_on=company.local_day(occurred_at),
+            now=now,
+            opened_at=None,
+            manages=by.manages,
+            final_before=final_before(company=company, now=now),
+        ),
+        rules.IMPORT if imported else rules.OPENING,
+    )
+    if refused is not None:
+        raise DomainError(refused.sentence)
 
 
 @retry_deadlocks
@@ -76,24 +157,24 @@ def open_deal(
     unknown = set(attributes) - {*ATTRIBUTES, "external_system", "external_id"}
     if unknown:
         raise TypeError(f"open_deal has no attribute {', '.join(sorted(unknown))}")
-    if not name.strip():
-        raise DomainError("A deal needs a name.")
-    check_amount(attributes.get("amount"))
+    attributes["name"] = name
+    _check_shape(attributes)
     with transaction.atomic():
         found = by_key(key=key)
         if found is not None:
-            return repeated(found, deal_id=None, to_stage_id=stage_id)
+            return repeated(found, deal_id=None, to_stage_id=stage_id, opened_as=attributes["name"])
         company = Company.objects.get(pk=require_company_id())
         stage = Stage.objects.filter(pk=stage_id).first()
         if stage is None or stage.pipeline_id != pipeline_id:
             raise DomainError("This stage is not one of the pipeline's. Choose another.")
-        if occurred_at > now + rules.CLOCKS_DIFFER:
-            raise DomainError("This lies in the future. Choose a time that has passed.")
+        _check_opening(
+            company=company, by=by, stage=stage, occurred_at=occurred_at, now=now, imported=imported
+        )
         occurred_at = occurred_at if imported else min(occurred_at, now)
         attributes["currency"] = attributes.get("currency") or company.currency
-        deal = Deal(pipeline_id=pipeline_id, name=name.strip(), version=0, **attributes)
+        deal = Deal(pipeline_id=pipeline_id, version=0, **attributes)
         deal.refuse_other_company()
-        deal.full_clean(validate_unique=False, exclude=["company", "path"])
+        _check_deal(deal, [f.name for f in deal._meta.fields if f.name not in _CACHE])
         deal.save()
         transition = append(
             company=company,
@@ -136,16 +217,17 @@ def change_deal(
     unknown = set(changes) - set(ATTRIBUTES)
     if unknown:
         raise TypeError(f"change_deal has no attribute {', '.join(sorted(unknown))}")
-    check_amount(changes.get("amount"))
+    _check_shape(changes)
     with transaction.atomic():
         deal = Deal.objects.select_for_update().filter(pk=deal_id).first()
         if deal is None:
-            raise DomainError("This deal does not exist.")
+            raise NotFound("This deal does not exist.")
         before = {f: getattr(deal, f) for f in changes}
         differing = {f: v for f, v in changes.items() if v != before[f]}
         if version is not None and version != deal.version:
             theirs = "; ".join(
-                f"{_word(f)} is {before[f]}, you wrote {v}" for f, v in differing.items()
+                f"{_word(f)} is {_shown(f, before[f])} now, you wrote {_shown(f, v)}"
+                for f, v in differing.items()
             )
             raise StaleVersion(
                 f"This deal changed while you were looking. {theirs or 'Your values are the same'}."
@@ -156,7 +238,7 @@ def change_deal(
         company = Company.objects.get(pk=require_company_id())
         for field, value in differing.items():
             setattr(deal, field, value)
-        deal.full_clean(validate_unique=False, exclude=["company", "path"])
+        _check_deal(deal, [deal._meta.get_field(f).name for f in differing])
         deal.version += 1
         deal.save(update_fields=[*differing, "version"])
         DealChange.objects.bulk_create(
@@ -187,6 +269,16 @@ def change_deal(
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _shown(field: str, value: Any) -> str:
+    """A value as a person knows it: the customer's name, not its number."""
+    key = Deal._meta.get_field(field)
+    if value is None or value == "":
+        return "empty"
+    if key.is_relation:
+        return str(key.related_model.objects.filter(pk=value).first() or "gone")  # type: ignore[union-attr]
+    return str(value)
 
 
 def _word(field: str) -> str:

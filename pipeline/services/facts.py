@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
@@ -60,7 +60,7 @@ def check_facts(*, rebuild: bool = False, now: datetime | None = None) -> list[D
     with transaction.atomic():
         company = Company.objects.get(pk=require_company_id())
         kinds = dict(Stage.objects.values_list("id", "kind"))
-        since = []
+        since: list[date] = []
         for deals in _chunks(lock=rebuild):
             for deal, fields in _derived(deals, kinds):
                 wrong = {
@@ -73,11 +73,11 @@ def check_facts(*, rebuild: bool = False, now: datetime | None = None) -> list[D
                     for field, value in wrong.items()
                 ]
                 if wrong and rebuild:
-                    days = [d for d in (deal.opened_on, fields["opened_on"]) if d is not None]
-                    since += days
+                    opened = (deal.opened_on, fields["opened_on"])
+                    since += [day for day in opened if isinstance(day, date)]
                     Deal.objects.filter(pk=deal.pk).update(**wrong, version=deal.version + 1)
         if since and now is not None:
-            mark_dirty(company=company, since=min(since), now=now)  # type: ignore[type-var]
+            mark_dirty(company=company, since=min(since), now=now)
     return differences
 
 

@@ -1,30 +1,31 @@
 """The one writer of stage transitions and of what a deal caches of them."""
 
-import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, connection
+from django.db import connection
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.models import Company
-from pipeline import paths
-from pipeline.models import Deal, Stage, StageTransition
+from accounts.tenancy.context import require_company_id
+from pipeline import paths, rules
+from pipeline.models import Deal, DealChange, Stage, StageTransition
 
-P = ParamSpec("P")
-R = TypeVar("R")
-_DEADLOCKS = {"40P01", "40001"}
+_KEY_LENGTH = 80
 
 
 class StaleVersion(DomainError):
     """Somebody else changed the deal since the user's screen was drawn. Nothing was written."""
 
     status = 409
+
+
+class NotFound(DomainError):
+    """The row does not exist in this company."""
+
+    status = 404
 
 
 class KeyReused(DomainError):
@@ -42,28 +43,22 @@ class Recorded:
     repeated: bool = False
 
 
-def retry_deadlocks(service: Callable[P, R]) -> Callable[P, R]:
-    """Run again, at most three times, when the database broke a deadlock; safe by the key."""
-
-    @wraps(service)
-    def retried(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(4):
-            try:
-                return service(*args, **kwargs)
-            except OperationalError as error:
-                state = getattr(error.__cause__, "sqlstate", None)
-                # Inside a caller's transaction everything is lost already: let it through.
-                if state not in _DEADLOCKS or attempt == 3 or connection.in_atomic_block:
-                    raise
-                time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311
-        raise AssertionError("unreachable")
-
-    return retried
-
-
 def by_key(*, key: str | None) -> StageTransition | None:
-    """The transition that this key has recorded already, if any."""
-    return StageTransition.objects.filter(idempotency_key=key).first() if key else None
+    """The transition that this key has recorded already, if any.
+
+    Requests of one key wait for each other from here to the end of their transactions, so that
+    the second one sees what the first has done, whatever deal it names.
+    """
+    if not key:
+        return None
+    if len(key) > _KEY_LENGTH or rules.unkeepable(key):
+        raise DomainError("This form cannot be recognised. Reload the page.")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, require_company_id()]
+        )
+    found: StageTransition | None = StageTransition.objects.filter(idempotency_key=key).first()
+    return found
 
 
 def repeated(
@@ -72,13 +67,26 @@ def repeated(
     deal_id: int | None,
     to_stage_id: int | None,
     replaces_id: int | None = None,
+    opened_as: str | None = None,
 ) -> Recorded:
-    """The answer to a request that was carried out before; another request is refused."""
-    same = (found.to_stage_id, found.replaces_id) == (to_stage_id, replaces_id)
-    if not same or (deal_id is not None and found.deal_id != deal_id):
-        raise KeyReused("This form was sent before with other values. Reload the page.")
+    """The answer to a request that was carried out before; another request is refused.
+
+    `deal_id` is None where the request does not know it. `opened_as` is the name of a deal that
+    was to be opened. The time is not compared: of a move that happens "now" it differs each time.
+    """
     deal = Deal.objects.get(pk=found.deal_id)
+    same = (found.to_stage_id, found.replaces_id) == (to_stage_id, replaces_id)
+    same = same and (deal_id is None or deal_id == deal.pk)
+    same = same and (found.number == 1) == (opened_as is not None)
+    if not same or (opened_as is not None and opened_as != _first_name(deal)):
+        raise KeyReused("This form was sent before with other values. Reload the page.")
     return Recorded(found.pk, deal.pk, deal.version, deal.stage_id, repeated=True)
+
+
+def _first_name(deal: Deal) -> str:
+    """The name under which the deal was opened."""
+    renamed = DealChange.objects.filter(deal=deal, field="name").order_by("id").first()
+    return str(renamed.before if renamed else deal.name)
 
 
 def rows_of(*, deal_id: int) -> list[paths.Row]:
@@ -112,7 +120,7 @@ def append(
     last = (
         StageTransition.objects.filter(deal=deal).order_by("-number").values_list("number").first()
     )
-    transition = StageTransition.objects.create(
+    transition: StageTransition = StageTransition.objects.create(
         deal=deal,
         number=(last[0] if last else 0) + 1,
         from_stage_id=from_stage_id,

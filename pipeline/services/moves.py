@@ -7,28 +7,24 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.models import Company
+from accounts.retries import retry_deadlocks
 from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from pipeline import paths, rules
 from pipeline.models import Deal, Stage, StageTransition
 from pipeline.services.dirty import mark_dirty
 from pipeline.services.history import (
+    NotFound,
     Recorded,
     StaleVersion,
     append,
     by_key,
     repeated,
-    retry_deadlocks,
     rows_of,
 )
 
 _ORIGINS = StageTransition.Origin
-
-
-class NotFound(DomainError):
-    """The row does not exist in this company."""
-
-    status = 404
+_REASON_LENGTH = 300
 
 
 def _locked_deal(deal_id: int) -> Deal:
@@ -96,6 +92,14 @@ def _check(
         raise DomainError(refused.sentence)
 
 
+def _stood_in(history: list[paths.Row], instant: datetime) -> int | None:
+    """The stage that the deal stood in then, for display."""
+    return next(
+        (row.to_stage for row in reversed(history) if row.occurred_at <= instant),
+        None,
+    )
+
+
 @retry_deadlocks
 def move_deal(
     *,
@@ -119,9 +123,6 @@ def move_deal(
         if found is not None:
             return repeated(found, deal_id=deal_id, to_stage_id=to_stage_id)
         deal = _locked_deal(deal_id)
-        found = by_key(key=key)
-        if found is not None:
-            return repeated(found, deal_id=deal_id, to_stage_id=to_stage_id)
         stage = _stage(to_stage_id)
         _refuse_stale(deal, version, stage.name)
         company = Company.objects.get(pk=require_company_id())
@@ -153,7 +154,7 @@ def move_deal(
             by=by,
             origin=_ORIGINS.IMPORT if imported else _ORIGINS.MOVE,
             rows=rows,
-            from_stage_id=from_stage.pk if from_stage else None,
+            from_stage_id=_stood_in(history, occurred_at),
             key=key,
         )
         record_audit(
@@ -167,6 +168,25 @@ def move_deal(
         )
         mark_dirty(company=company, since=transition.occurred_on, now=now)
         return Recorded(transition.pk, deal.pk, deal.version, deal.stage_id)
+
+
+def _since(
+    company: Company,
+    rows: list[paths.Row],
+    replaced: StageTransition,
+    target: int | None,
+    when: datetime,
+) -> date:
+    """The earliest local day that a correction touches.
+
+    The row that it names may have been replaced before, by one of another day: what holds until
+    now ends, whatever row it stands in.
+    """
+    day = company.local_day(when)
+    newest = max(row.id for row in rows) + 1
+    planned = paths.Row(newest, target, when, day, replaced.pk)
+    changed = paths.first_difference(paths.effective(rows), paths.effective([*rows, planned]))
+    return min(replaced.occurred_on, day, changed or day)
 
 
 @retry_deadlocks
@@ -188,17 +208,20 @@ def correct_transition(
     Give the right stage, the right time, or both; what is not given stays. `withdraw=True`
     says that it never happened.
     """
+    if len(reason) > _REASON_LENGTH:
+        raise DomainError(f"A reason has at most {_REASON_LENGTH} characters. Say it shorter.")
+    unkeepable = rules.unkeepable(reason)
+    if unkeepable is not None:
+        raise DomainError(unkeepable.sentence)
     with transaction.atomic():
         replaced = StageTransition.objects.filter(pk=transition_id).first()
         if replaced is None:
             raise NotFound("This move does not exist.")
         target = None if withdraw else (to_stage_id or replaced.to_stage_id)
         found = by_key(key=key)
-        if found is None:
-            deal = _locked_deal(replaced.deal_id)
-            found = by_key(key=key)
         if found is not None:
             return repeated(found, deal_id=None, to_stage_id=target, replaces_id=transition_id)
+        deal = _locked_deal(replaced.deal_id)
         if not withdraw and target is None:
             raise DomainError("Choose the stage that the deal really moved to.")
         stage = None if target is None else _stage(target)
@@ -206,7 +229,7 @@ def correct_transition(
         company = Company.objects.get(pk=require_company_id())
         rows = rows_of(deal_id=deal.pk)
         when = occurred_at or replaced.occurred_at
-        earliest = min(replaced.occurred_on, company.local_day(when))
+        earliest = _since(company, rows, replaced, target, when)
         _check(
             company=company,
             deal=deal,
@@ -219,6 +242,7 @@ def correct_transition(
             which=rules.IMPORT if imported else rules.CORRECTION,
             earliest=earliest,
         )
+        when = when if imported else min(when, now)
         when = when if imported else min(when, now)
         before = {
             "stage": replaced.to_stage.name if replaced.to_stage else None,

@@ -10,7 +10,22 @@ from accounts.models import Company
 from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from pipeline import rules
-from pipeline.models import Activity, Deal, Note
+from pipeline.models import Activity, Deal, Note, Rep
+from pipeline.services.history import NotFound
+
+
+def _check_text(text: str) -> None:
+    refused = rules.unkeepable(text)
+    if refused is not None:
+        raise DomainError(refused.sentence)
+
+
+def _check_rows(*, deal_id: int, rep_id: int | None) -> None:
+    """The deal and the rep are this company's."""
+    if not Deal.objects.filter(pk=deal_id).exists():
+        raise NotFound("This deal does not exist.")
+    if rep_id is not None and not Rep.objects.filter(pk=rep_id).exists():
+        raise NotFound("This rep does not exist.")
 
 
 def record_activity(
@@ -29,11 +44,11 @@ def record_activity(
         raise DomainError("Choose call, meeting or e-mail.")
     if happened_at > now + rules.CLOCKS_DIFFER:
         raise DomainError("This lies in the future. Choose a time that has passed.")
+    _check_text(subject)
     with transaction.atomic():
-        if not Deal.objects.filter(pk=deal_id).exists():
-            raise DomainError("This deal does not exist.")
+        _check_rows(deal_id=deal_id, rep_id=rep_id)
         company = Company.objects.get(pk=require_company_id())
-        activity = Activity.objects.create(
+        activity: Activity = Activity.objects.create(
             deal_id=deal_id,
             rep_id=rep_id,
             kind=kind,
@@ -72,14 +87,12 @@ def add_note(
         raise DomainError("Write something first.")
     if len(body) > 20_000:
         raise DomainError("A note has at most 20,000 characters. Split it into two.")
-    if "\x00" in body:
-        raise DomainError("This note holds a character that cannot be kept. Type it again.")
+    _check_text(body)
     with transaction.atomic():
-        if not Deal.objects.filter(pk=deal_id).exists():
-            raise DomainError("This deal does not exist.")
+        _check_rows(deal_id=deal_id, rep_id=rep_id)
         if activity_id and not Activity.objects.filter(pk=activity_id, deal_id=deal_id).exists():
             raise DomainError("This call, meeting or e-mail belongs to another deal.")
-        note = Note.objects.create(
+        created: Note = Note.objects.create(
             deal_id=deal_id,
             activity_id=activity_id,
             rep_id=rep_id,
@@ -93,6 +106,6 @@ def add_note(
             action="note.added",
             object_type="deal",
             object_id=deal_id,
-            after={"note": note.pk},
+            after={"note": created.pk},
         )
-    return note
+    return created

@@ -17,7 +17,7 @@ _TELL = "SELECT set_config('app.company_id', %s, true), set_config('app.user_id'
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
         if not autocommit:
             self.send_tenant()
 
@@ -33,7 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid: str) -> None:
         """A savepoint takes the setting back to what it was then; the context may differ now."""
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
         self.send_tenant()
 
     def send_tenant_if_open(self) -> None:
