@@ -182,6 +182,7 @@ X_FRAME_OPTIONS = "DENY"
 # Language, time, files --------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
@@ -197,4 +198,6 @@ STORAGES = {
     },
 }
 
-LOGGING = logging.configuration(level=env.log_level("LOG_LEVEL", "INFO"), json=env.bool("LOG_JSON", False))
+LOGGING = logging.configuration(
+    level=env.log_level("LOG_LEVEL", "INFO"), json=env.bool("LOG_JSON", False)
+)
