@@ -98,6 +98,25 @@ class QuarterTable:
     stage_days_km: Float
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The deals in play in one quarter, and which of them did what in it. Masks are [n]."""
+
+    history: History
+    states: DealStates
+    first_day: int
+    end_day: int
+    moment: Moment
+    days: int
+    amount: Float
+    has_amount: npt.NDArray[np.bool_]
+    rate_missing: npt.NDArray[np.bool_]
+    opened: npt.NDArray[np.bool_]
+    won: npt.NDArray[np.bool_]
+    lost: npt.NDArray[np.bool_]
+    open_at_end: npt.NDArray[np.bool_]
+
+
 def quarter_tables(
     history: History, quarters: Sequence[tuple[Quarter, Moment]], rates: Rates
 ) -> Iterator[QuarterTable]:
@@ -105,7 +124,7 @@ def quarter_tables(
     closed = ever_closed(history)
     for quarter, moment in quarters:
         deals = candidates(history, closed, quarter.first_day, quarter.end_day)
-        yield quarter_table(history.take(deals), quarter, moment, rates)
+        yield _table(_prepare(history, deals, quarter, moment, rates), quarter, moment)
 
 
 def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rates) -> QuarterTable:
@@ -114,11 +133,14 @@ def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rat
     `history` holds at least the deals that can be in play in the quarter (`candidates`); others
     are left out. Deals that do not exist as of `moment` count nowhere.
     """
-    work = _prepare(history, quarter, moment, rates)
+    return _table(_prepare(history, None, quarter, moment, rates), quarter, moment)
+
+
+def _table(work: _Work, quarter: Quarter, moment: Moment) -> QuarterTable:
+    stages, k = work.history.stages, work.history.open_stages
     index = segment_index(work.history)
-    k = history.open_stages
     if not work.history.size:
-        return _empty_table(quarter, moment, history.stages)
+        return _empty_table(quarter, moment, stages)
     table = np.zeros((index.combinations, _width(k)))
     _fill_sums(table, work, index.combination)
     _fill_stages(table, work, index.combination)
@@ -139,7 +161,7 @@ def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rat
     return QuarterTable(
         quarter=quarter,
         as_of=moment,
-        stages=history.stages,
+        stages=stages,
         days=work.days,
         segments=index.names,
         sums=sums,
@@ -153,36 +175,20 @@ def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rat
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """The deals in play in one quarter, and which of them did what in it. Masks are [n]."""
-
-    history: History
-    states: DealStates
-    first_day: int
-    end_day: int
-    moment: Moment
-    days: int
-    amount: Float
-    has_amount: npt.NDArray[np.bool_]
-    rate_missing: npt.NDArray[np.bool_]
-    opened: npt.NDArray[np.bool_]
-    won: npt.NDArray[np.bool_]
-    lost: npt.NDArray[np.bool_]
-    open_at_end: npt.NDArray[np.bool_]
-
-
-def _prepare(history: History, quarter: Quarter, moment: Moment, rates: Rates) -> _Work:
+def _prepare(
+    history: History, deals: Int64 | None, quarter: Quarter, moment: Moment, rates: Rates
+) -> _Work:
     first_day, end_day = quarter.first_day, quarter.end_day
-    states = as_of(history, moment.instant)
-    chosen = in_play(history, states, first_day, end_day)
-    ids = history.deal_id[chosen]
+    states = as_of(history, moment.instant, deals)
+    chosen = in_play(states, first_day, end_day)
+    numbers = chosen if deals is None else deals[chosen]
+    ids = history.deal_id[numbers]
     if (ids[1:] < ids[:-1]).any():
         # Sums of fractions depend on their order in the last digit. In one order, whatever the
         # database hands over, recomputing with nothing changed gives the same bits.
-        chosen = chosen[np.argsort(ids, kind="stable")]
-    if len(chosen) < history.size or not np.array_equal(chosen, np.arange(history.size)):
-        history, states = history.without_visits(chosen), states.take(chosen)
+        order = np.argsort(ids, kind="stable")
+        chosen, numbers = chosen[order], numbers[order]
+    history, states = history.without_visits(numbers), states.take(chosen)
     amount, rate_missing = convert(history, states, moment.day, rates)
     closed = states.closed_on < end_day  # and not before the quarter, or it were not in play
     return _Work(

@@ -149,37 +149,38 @@ class DealStates:
         )
 
 
-def as_of(history: History, instant: int) -> DealStates:
-    """What every deal was as of `instant` (microseconds UTC): later transitions do not exist.
+def as_of(history: History, instant: int, deals: Int64 | None = None) -> DealStates:
+    """What deals were as of `instant` (microseconds UTC): later transitions do not exist.
 
-    The cut is on the instant of each visit alone; when it was recorded plays no part. One pass
-    over the visits; memory is a few arrays of the size of deals x stages.
+    Of every deal, or of these (indices), in their order. The cut is on the instant of each visit
+    alone; when it was recorded plays no part. One pass over the visits; memory is a few arrays of
+    the size of deals x stages.
     """
-    n, k = history.size, history.open_stages
-    starts = history.visit_start[:-1]
-    lengths = np.diff(history.visit_start)
-    before = history.entered_at < instant
+    k = history.open_stages
+    visits = _visits_of(history, deals)
+    n = len(visits.starts)
+    before = visits.entered_at < instant
     if before.all():
-        counts = lengths
+        counts = visits.lengths
     else:
         running = np.zeros(len(before) + 1, np.int64)
         np.cumsum(before, out=running[1:])
-        counts = running[history.visit_start[1:]] - running[starts]
+        ends = np.cumsum(visits.lengths)
+        counts = running[ends] - running[ends - visits.lengths]
     exists = counts > 0
-    first = np.where(exists, starts, 0)
-    last = np.where(exists, starts + counts - 1, 0)
+    last = np.where(exists, visits.starts + counts - 1, 0)
 
     opened_on = np.full(n, NEVER)
     closed_on = np.full(n, NEVER)
     outcome = np.zeros(n, np.int8)
     if exists.any():
-        opened_on[exists] = history.entered_on[first[exists]]
+        opened_on[exists] = history.entered_on[visits.starts[exists]]
         end = history.stage[last] - k  # 1 won, 2 lost, else open
         closed = exists & (end > 0)
         outcome[closed] = end[closed]
         closed_on[closed] = history.entered_on[last[closed]]
 
-    met = _first_visits(history, before, lengths)
+    met = _first_visits(visits, before, k)
     # First visit of any open stage >= s: a running minimum from the far end.
     beyond = np.minimum.accumulate(met[:, ::-1], axis=1)[:, ::-1]
     visited = met < _NO_VISIT
@@ -198,15 +199,39 @@ def as_of(history: History, instant: int) -> DealStates:
 _NO_VISIT = np.int64(2**62)
 
 
-def _first_visits(history: History, before: Bool, lengths: Int64) -> Int64:
-    """[n, K] index of each deal's first visit to each open stage, _NO_VISIT where none."""
-    n, k = history.size, history.open_stages
-    met = np.full(n * k, _NO_VISIT)
-    stood = np.flatnonzero(before & (history.stage <= k))[::-1]
-    deal = np.repeat(np.arange(n), lengths)
+@dataclass(frozen=True, slots=True)
+class _Visits:
+    """The visits of n deals, laid end to end; `place` [m] is where each stands in the history."""
+
+    starts: Int64  # [n] where each deal's visits start in the history
+    lengths: Int64  # [n]
+    owner: Int64  # [m] which of the n deals
+    place: Int64 | None  # None: they are the history's own, in order
+    entered_at: Int64  # [m]
+    stage: Int32  # [m]
+
+
+def _visits_of(history: History, deals: Int64 | None) -> _Visits:
+    if deals is None:
+        starts, lengths = history.visit_start[:-1], np.diff(history.visit_start)
+        owner = np.repeat(np.arange(len(starts)), lengths)
+        return _Visits(starts, lengths, owner, None, history.entered_at, history.stage)
+    starts = history.visit_start[deals]
+    lengths = history.visit_start[deals + 1] - starts
+    owner = np.repeat(np.arange(len(deals)), lengths)
+    place = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    place += np.arange(len(place))
+    return _Visits(starts, lengths, owner, place, history.entered_at[place], history.stage[place])
+
+
+def _first_visits(visits: _Visits, before: Bool, k: int) -> Int64:
+    """[n, K] place of each deal's first visit to each open stage, _NO_VISIT where none."""
+    met = np.full(len(visits.starts) * k, _NO_VISIT)
+    stood = np.flatnonzero(before & (visits.stage <= k))[::-1]
     # Backwards, so that of repeated targets the earliest visit is written last and stays.
-    met[deal[stood] * k + (history.stage[stood] - 1)] = stood
-    return met.reshape(n, k)
+    cell = visits.owner[stood] * k + (visits.stage[stood] - 1)
+    met[cell] = stood if visits.place is None else visits.place[stood]
+    return met.reshape(-1, k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +275,7 @@ def convert(history: History, states: DealStates, day: int, rates: Rates) -> tup
     return amount, missing
 
 
-def in_play(history: History, states: DealStates, first_day: int, end_day: int) -> Int64:
+def in_play(states: DealStates, first_day: int, end_day: int) -> Int64:
     """Indices of the deals of [first_day, end_day): opened before its end, not closed before."""
     mask = states.exists & (states.opened_on < end_day) & (states.closed_on >= first_day)
     return np.flatnonzero(mask)
@@ -260,6 +285,7 @@ def ever_closed(history: History) -> Int32:
     """[n] closed_on by the whole history, NEVER while open: a bound to choose deals by.
 
     A deal that is closed before a day by its whole history is so by every as_of after that day.
+    Every deal must have a visit.
     """
     last = history.visit_start[1:] - 1
     closed: Int32 = np.where(

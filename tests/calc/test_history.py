@@ -8,7 +8,7 @@ import pytest
 
 from metrics.calc import calendar, history
 from metrics.calc.history import LOST, NEVER, OPEN, WON
-from tests.calc.companies import Company, Deal, as_history, instant, path
+from tests.calc.companies import Company, Deal, as_history, instant, path, random_company
 
 UTC = ZoneInfo("UTC")
 
@@ -161,7 +161,7 @@ def test_candidates_are_enough_for_every_as_of():
     assert arrays.deal_id[history.candidates(arrays, closed, *q2)].tolist() == [7]
     for as_of, expected in (("2026-07-08T00:00", []), ("2026-10-01T00:00", [7])):
         states = history.as_of(arrays, calendar.microseconds(instant(as_of)))
-        assert arrays.deal_id[history.in_play(arrays, states, *q2)].tolist() == expected
+        assert arrays.deal_id[history.in_play(states, *q2)].tolist() == expected
 
 
 def test_take_keeps_deals_and_visits_together():
@@ -210,3 +210,16 @@ def test_nothing_exists_before_the_first_instant():
     arrays = as_history(Company(3, UTC, (Deal(1, path(1, *steps)),)))
     early = instant("2026-01-01T12:00") - timedelta(days=1)
     assert not history.as_of(arrays, calendar.microseconds(early)).exists.any()
+
+
+def test_some_deals_of_a_history_are_what_they_are_among_all():
+    company = random_company(5)
+    arrays = as_history(company)
+    at = calendar.microseconds(instant("2025-09-01T00:00"))
+    whole = history.as_of(arrays, at)
+    for deals in (np.array([3, 0, 2]), np.zeros(0, np.int64), np.arange(arrays.size)[::-1]):
+        some = history.as_of(arrays, at, deals)
+        taken = history.as_of(arrays.take(deals), at)
+        for name in history.DealStates.__dataclass_fields__:
+            assert np.array_equal(getattr(some, name), getattr(whole, name)[deals])
+            assert np.array_equal(getattr(some, name), getattr(taken, name))
