@@ -8,7 +8,7 @@ a stage withdraws. What is left is ordered by (occurred_at, own id). See docs/me
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 RECORD = struct.Struct(">qii")  # entered_at (µs since 1970 UTC), entered_on (days), stage id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,3 +73,11 @@ def pack(history: Sequence[Row]) -> bytes:
         for row in history
         if row.to_stage is not None
     )
+
+
+def last_instant(packed: bytes) -> datetime | None:
+    """When the latest transition of a packed history happened; None without one."""
+    if not packed:
+        return None
+    at, _on, _stage = RECORD.unpack(packed[-RECORD.size :])
+    return _EPOCH + timedelta(microseconds=at)

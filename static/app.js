@@ -4,15 +4,34 @@
 const toast = document.querySelector(".toast");
 let leaving;
 
-/** Say one thing in the live region; it stays 8 seconds, longer while pointed at or focused. */
-function say(text, { href, label } = {}) {
+/**
+ * Say one thing in the live region; it stays 8 seconds, longer while pointed at or focused.
+ * `undo` is an address that takes a POST: its button is a real form, so it carries the token.
+ */
+function say(text, { href, label, undo } = {}) {
   if (!toast || !text) return;
   const box = document.createElement("div");
   box.append(Object.assign(document.createElement("span"), { textContent: text }));
   if (href && label) box.append(Object.assign(document.createElement("a"), { href, textContent: label }));
+  if (undo) box.append(undoForm(undo));
   toast.replaceChildren(box);
+  if (undo) globalThis.htmx?.process(box);
   clearTimeout(leaving);
   leaving = setTimeout(hide, 8000);
+}
+
+function undoForm(action) {
+  const form = Object.assign(document.createElement("form"), { method: "post", action });
+  const headers = JSON.parse(document.body.getAttribute("hx-headers:inherited") ?? "{}");
+  const token = { type: "hidden", name: "csrfmiddlewaretoken", value: headers["X-CSRFToken"] ?? "" };
+  form.append(
+    Object.assign(document.createElement("input"), token),
+    Object.assign(document.createElement("button"), { textContent: toast.dataset.undo }),
+  );
+  for (const [name, value] of [["hx-post", action], ["hx-swap", "none"], ["hx-sync", "this:drop"]]) {
+    form.setAttribute(name, value);
+  }
+  return form;
 }
 
 function hide() {
@@ -22,7 +41,16 @@ function hide() {
 
 document.addEventListener("toast", (event) => say(event.detail?.text ?? event.detail?.value, event.detail ?? {}));
 document.addEventListener("htmx:error", () => say(toast.dataset[navigator.onLine ? "failed" : "offline"]));
-document.addEventListener("htmx:response:error", () => say(toast.dataset.failed));
+// A refusal in one sentence is said and never swapped in; a form with its errors (422, 409 as
+// HTML) goes where it belongs; anything else did not work.
+document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+  const { status, headers } = ctx.response;
+  const sentence = headers.get("Content-Type")?.startsWith("text/plain");
+  if (!sentence && (status === 422 || status === 409)) return;
+  ctx.swap = "none";
+  if (headers.get("HX-Trigger")?.includes('"toast"')) return;
+  say(sentence && status < 500 ? ctx.text : toast.dataset.failed);
+});
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy-link]");

@@ -16,6 +16,7 @@ document.addEventListener("htmx:after:swap", () => {
     opener?.isConnected && opener.focus();
   }, { once: true });
 });
+document.addEventListener("click", (event) => event.target.closest("[data-close]")?.closest("dialog")?.close());
 document.addEventListener("dialog-close", () => document.querySelector("#dialog-host dialog[open]")?.close());
 
 if (!("command" in HTMLButtonElement.prototype)) {
