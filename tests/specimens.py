@@ -24,7 +24,7 @@ CANARY = "canary"
 
 # Values that a constraint asks for. A field that no longer exists makes the maker fail.
 SPECIAL: dict[str, dict[str, Any]] = {
-    "pipeline.Stage": {"kind": "open"},
+    "pipeline.Stage": {"kind": "open", "retired_at": None},
     "pipeline.ExchangeRate": {"month": date(2026, 2, 1)},
     "metrics.Snapshot": {"status": "running", "version": 0},
 }

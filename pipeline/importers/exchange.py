@@ -1,7 +1,8 @@
 """The exchange format: a folder that holds a company's history, readable by people and tools.
 
 company.json   name, timezone, currency, fiscal_year_start_month, settle_days, as_of, ...
-stages.csv     stage, position (open stages only), kind; optional pipeline, exit_criterion
+stages.csv     stage, position (open stages only), kind; optional pipeline, exit_criterion,
+               retired_at and replaced_by (a stage that takes no deals any more has no position)
 deals.csv      id, name, account, channel, source, product, rep, team, amount, currency,
                lost_reason, competitor; optional path, pipeline
 transitions.csv  id, deal_id, from_stage, to_stage, occurred_at, recorded_at, replaces
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import available_timezones
 
 COMPANY, STAGES, DEALS, TRANSITIONS = "company.json", "stages.csv", "deals.csv", "transitions.csv"
@@ -32,7 +33,7 @@ PATHS = ("known", "unknown")
 CHANNELS = ("inbound", "outbound")
 
 STAGE_COLUMNS = ("stage", "position", "kind")
-STAGE_OPTIONAL = ("pipeline", "exit_criterion")
+STAGE_OPTIONAL = ("pipeline", "exit_criterion", "retired_at", "replaced_by")
 DEAL_COLUMNS = (
     "id", "name", "account", "channel", "source", "product", "rep", "team", "amount",
     "currency", "lost_reason", "competitor",
@@ -99,6 +100,7 @@ class CompanyHead:
     velocity_number: str = "average_open"
     velocity_cycle: str = "won"
     locale: str = "en"
+    require_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class StageLine:
     kind: str
     pipeline: str = DEFAULT_PIPELINE
     exit_criterion: str = ""
+    retired_at: datetime | None = None
+    replaced_by: str = ""  # the open stage that deals of a retired one count in
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ def open_folder(path: Path) -> Folder:
         raise ExchangeRefused(missing)
     faults: list[Fault] = []
     company = _company(path / COMPANY, faults)
-    stages = _stages(path / STAGES, faults)
+    stages = _stages(path / STAGES, faults, whole=not (path / MORE).is_dir())
     deal_columns = _heading(path / DEALS, DEAL_COLUMNS, DEAL_OPTIONAL, faults)
     transition_columns = _heading(path / TRANSITIONS, TRANSITION_COLUMNS, (), faults)
     if len({stage.pipeline for stage in stages}) > 1 and "pipeline" not in deal_columns:
@@ -169,8 +173,8 @@ def rows(
     ends there.
     """
     name = path.name
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+    with path.open("rb") as file:
+        reader = csv.reader(_text_lines(file), strict=True)
         line = 1
         while True:
             start = line
@@ -197,6 +201,12 @@ def rows(
                 faults.append(Fault(name, start, None, "there is a NUL character in it"))
             else:
                 yield start, [cell.strip() for cell in cells]
+
+
+def _text_lines(file: IO[bytes]) -> Iterator[str]:
+    """Line by line, so that bytes which are no text stop the reader at their own line."""
+    for number, line in enumerate(file):
+        yield line.decode("utf-8-sig" if number == 0 else "utf-8")
 
 
 def instant(text: str) -> datetime | None:
@@ -289,6 +299,7 @@ _COMPANY_RULES: tuple[tuple[str, Any, str], ...] = (
         lambda v: isinstance(v, str) and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", v),
         "is not a language such as en or fr",
     ),
+    ("require_mfa", lambda v: isinstance(v, bool), "is neither true nor false"),
 )
 
 
@@ -296,8 +307,8 @@ def _heading(
     path: Path, required: Sequence[str], optional: Sequence[str], faults: list[Fault]
 ) -> tuple[str, ...]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            columns = next(csv.reader(file, strict=True), [])
+        with path.open("rb") as file:
+            columns = next(csv.reader(_text_lines(file), strict=True), [])
     except (UnicodeDecodeError, csv.Error):
         faults.append(Fault(path.name, 1, None, "this is not UTF-8 text in CSV form"))
         return ()
@@ -319,7 +330,8 @@ def _heading(
     return tuple(found)
 
 
-def _stages(path: Path, faults: list[Fault]) -> tuple[StageLine, ...]:
+def _stages(path: Path, faults: list[Fault], *, whole: bool) -> tuple[StageLine, ...]:
+    """`whole`: deals can run through them. A dumped company may be one that is still set up."""
     before = len(faults)
     columns = _heading(path, STAGE_COLUMNS, STAGE_OPTIONAL, faults)
     if len(faults) > before:
@@ -330,7 +342,7 @@ def _stages(path: Path, faults: list[Fault]) -> tuple[StageLine, ...]:
         stage = _stage(path.name, line, row, stages, faults)
         if stage is not None:
             stages.append(stage)
-    if len(faults) > before:
+    if len(faults) > before or not whole:
         return tuple(stages)
     if not stages:
         faults.append(Fault(path.name, None, None, "there is no stage"))
@@ -340,6 +352,11 @@ def _stages(path: Path, faults: list[Fault]) -> tuple[StageLine, ...]:
         if not positions or positions != list(range(1, len(positions) + 1)):
             reason = f"the open stages of {pipeline} need the positions 1, 2, 3 and so on"
             faults.append(Fault(path.name, None, "position", reason))
+        names = {stage.name for stage in own if stage.kind == "open"}
+        for stage in own:
+            if stage.replaced_by and stage.replaced_by not in names - {stage.name}:
+                reason = f"{stage.replaced_by} is no other open stage of {pipeline}"
+                faults.append(Fault(path.name, None, "replaced_by", reason))
         for kind in ("won", "lost"):
             if all(stage.kind != kind for stage in own):
                 reason = f"{pipeline} has no stage of kind {kind}"
@@ -366,7 +383,12 @@ def _stage(
     if row["kind"] not in KINDS:
         wrong("kind", f"{row['kind'] or 'nothing'} is none of open, won, lost")
     position: int | None = None
-    if row["kind"] == "open":
+    retired = instant(row.get("retired_at", ""))
+    if row.get("retired_at") and (retired is None or row["kind"] != "open"):
+        wrong("retired_at", "is not an instant with a time zone, or not of an open stage")
+    if row.get("replaced_by") and not row.get("retired_at"):
+        wrong("replaced_by", "only retired stages are replaced")
+    if row["kind"] == "open" and not row.get("retired_at"):
         if not re.fullmatch(r"[1-9]\d{0,2}", row["position"], flags=re.ASCII):
             wrong("position", "an open stage needs a position: 1, 2, 3 and so on")
         else:
@@ -374,11 +396,18 @@ def _stage(
             if any((s.pipeline, s.position) == (pipeline, position) for s in known):
                 wrong("position", f"{position} is taken by another stage")
     elif row["position"]:
-        wrong("position", "only open stages have a position")
+        wrong("position", "only open stages that are not retired have a position")
     if len(faults) > before:
         return None
-    criterion = row.get("exit_criterion", "")
-    return StageLine(row["stage"], position, row["kind"], pipeline, criterion)
+    return StageLine(
+        name=row["stage"],
+        position=position,
+        kind=row["kind"],
+        pipeline=pipeline,
+        exit_criterion=row.get("exit_criterion", ""),
+        retired_at=retired,
+        replaced_by=row.get("replaced_by", ""),
+    )
 
 
 # Writing ----------------------------------------------------------------------------------------
@@ -395,7 +424,7 @@ def write_company(path: Path, company: CompanyHead) -> None:
         "as_of": text_of(company.as_of) or None,
     }
     usual = CompanyHead("", "", "", 1)
-    for key in ("velocity_number", "velocity_cycle", "locale"):
+    for key in ("velocity_number", "velocity_cycle", "locale", "require_mfa"):
         if getattr(company, key) != getattr(usual, key):
             data[key] = getattr(company, key)
     text = json.dumps(data, indent=1, ensure_ascii=False)
@@ -408,19 +437,19 @@ def write_stages(path: Path, stages: Iterable[StageLine]) -> None:
     columns = list(STAGE_COLUMNS)
     if {stage.pipeline for stage in lines} - {DEFAULT_PIPELINE}:
         columns.append("pipeline")
-    if any(stage.exit_criterion for stage in lines):
-        columns.append("exit_criterion")
-    cells = (
-        {
-            "stage": stage.name,
-            "position": stage.position,
-            "kind": stage.kind,
-            "pipeline": stage.pipeline,
-            "exit_criterion": stage.exit_criterion,
-        }
-        for stage in lines
+    columns += [
+        column
+        for column in ("exit_criterion", "retired_at", "replaced_by")
+        if any(getattr(stage, column) for stage in lines)
+    ]
+    write_rows(
+        path / STAGES,
+        columns,
+        (
+            [stage.name if column == "stage" else getattr(stage, column) for column in columns]
+            for stage in lines
+        ),
     )
-    write_rows(path / STAGES, columns, ([row[column] for column in columns] for row in cells))
 
 
 def write_rows(path: Path, columns: Sequence[str], cells: Iterable[Sequence[Any]]) -> None:

@@ -1,7 +1,7 @@
 """Write a company as an exchange folder: the four files, and in `more/` all else that it owns.
 
 more/manifest.json            what is in the folder: rows and SHA-256 of every file
-more/<app>.<model>.jsonl      one JSON object a row; users by e-mail, other keys as ids
+more/<app>.<model>.jsonl      one JSON object a row; users by e-mail, other keys as ids, no tokens
 more/users.jsonl              name and language of the users that rows mention; no secrets
 
 The ids in deals.csv are those that the deals came with, or the next free numbers; the ids in
@@ -217,10 +217,12 @@ def _write(folder: Path, company_id: int) -> dict[str, _File]:
 def _stages(company_id: int) -> list[StageLine]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.name, s.position, s.kind, p.name, s.exit_criterion FROM pipeline_stage s"
+            "SELECT s.name, s.position, s.kind, p.name, s.exit_criterion, s.retired_at,"
+            " coalesce(r.name, '') FROM pipeline_stage s"
             " JOIN pipeline_pipeline p ON p.company_id = s.company_id AND p.id = s.pipeline_id"
+            " LEFT JOIN pipeline_stage r ON r.company_id = s.company_id AND r.id = s.replaced_by_id"
             " WHERE s.company_id = %s ORDER BY p.position, p.id, s.position NULLS LAST,"
-            " s.kind DESC, s.id",
+            " s.kind <> 'open', s.kind DESC, s.id",
             [company_id],
         )
         return [StageLine(*row) for row in cursor.fetchall()]

@@ -27,6 +27,7 @@ class Owned:
     decimals: tuple[str, ...]  # written as text, since a JSON number may lose digits
     keys: dict[str, str]  # column -> label of the table that it points into
     users: tuple[str, ...]  # columns that name a user, written as the e-mail address
+    secrets: tuple[str, ...]  # columns unique in the installation: tokens, never written
 
 
 def owned_tables() -> tuple[Owned, ...]:
@@ -47,9 +48,12 @@ def _belongs_to_a_company(model: type[models.Model]) -> bool:
 
 def _owned(model: type[models.Model]) -> Owned:
     label = model._meta.label_lower
-    columns, decimals, keys, users = [], [], {}, []
+    columns, decimals, keys, users, secrets = [], [], {}, [], []
     for field in model._meta.concrete_fields:
         if field.column in DERIVED.get(label, ()) or field.generated:
+            continue
+        if field.unique and not field.primary_key:
+            secrets.append(field.column)
             continue
         if isinstance(field, models.ForeignKey):
             target = field.related_model
@@ -65,5 +69,12 @@ def _owned(model: type[models.Model]) -> Owned:
             decimals.append(field.column)
         columns.append(field.column)
     return Owned(
-        label, model._meta.db_table, model, tuple(columns), tuple(decimals), keys, tuple(users)
+        label=label,
+        table=model._meta.db_table,
+        model=model,
+        columns=tuple(columns),
+        decimals=tuple(decimals),
+        keys=keys,
+        users=tuple(users),
+        secrets=tuple(secrets),
     )

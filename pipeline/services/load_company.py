@@ -92,6 +92,7 @@ def _create(folder: Folder, *, slug: str, by: Actor, now: datetime) -> Company:
         velocity_number=head.velocity_number,
         velocity_cycle=head.velocity_cycle,
         locale=head.locale,
+        require_mfa=head.require_mfa,
         as_of=head.as_of,
     )
 
@@ -137,12 +138,18 @@ def _stages(company: Company, folder: Folder) -> None:
     stage_ids = bulk.insert_rows(
         Stage,
         company.pk,
-        ["pipeline_id", "name", "kind", "position", "exit_criterion"],
+        ["pipeline_id", "name", "kind", "position", "exit_criterion", "retired_at"],
         [
-            (pipeline_ids[s.pipeline], s.name, s.kind, s.position, s.exit_criterion)
+            (pipeline_ids[s.pipeline], s.name, s.kind, s.position, s.exit_criterion, s.retired_at)
             for s in folder.stages
         ],
     )
+    by_name = {(s.pipeline, s.name): i for s, i in zip(folder.stages, stage_ids, strict=True)}
+    for stage in folder.stages:
+        if stage.replaced_by:
+            heir = by_name[stage.pipeline, stage.replaced_by]
+            retired = Stage.objects.filter(pk=by_name[stage.pipeline, stage.name])
+            retired.update(replaced_by_id=heir)
     bulk.copy_rows("load_pipelines", ["name", "id"], pipeline_ids.items())
     bulk.copy_rows(
         "load_stages",

@@ -6,6 +6,7 @@ versions come back as they were; only `Deal.path`, which holds ids, is packed an
 """
 
 import json
+import secrets
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -148,7 +149,7 @@ def _insert(
     company: Company, folder: Path, table: Owned, ids: dict[str, _Ids], users: dict[str, int]
 ) -> None:
     defaults = _defaults(table)
-    columns = ("company_id", *defaults, *table.columns)
+    columns = ("company_id", *defaults, *table.secrets, *table.columns)
     if not len(ids[table.label].old):
         return
     bulk.temporary_table("load_json", "row jsonb")
@@ -159,7 +160,9 @@ def _insert(
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for line, row in _lines(folder, table.label):
             _translate(company, table, line, row, ids, users)
-            copy.write(json.dumps({**fixed, **row}).encode() + b"\n")
+            # A token of another installation opens nothing here: a new one that nobody knows.
+            void = {column: secrets.token_hex(16) for column in table.secrets}
+            copy.write(json.dumps({**fixed, **void, **row}).encode() + b"\n")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     picked = sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(c)) for c in columns)
     name = sql.Identifier(table.table)
@@ -240,10 +243,13 @@ def _change_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) 
 
 
 def _audit_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
-    """The same in the audit entry of the change."""
+    """The same in the audit entry of the change, and rows named there by their table."""
+    of_table = {label.rsplit(".", 1)[1]: label for label in ids}
     for side in ("before", "after"):
         for field, value in row[side].items():
             target = _deal_key(field) if row["object_type"] == "deal" else None
+            if target is None and isinstance(value, int) and not isinstance(value, bool):
+                target = of_table.get(field)  # {"note": 17}
             if target is not None and str(value).isdigit():
                 new = ids[target].of(int(value))
                 row[side][field] = "" if new is None else type(value)(new)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 from math import sqrt
 from zoneinfo import ZoneInfo
 
@@ -114,7 +115,7 @@ def exits(business: Simulation) -> Counter[tuple[str, int, int, bool]]:
     channels = {deal.id: deal.channel for deal in business.deals}
     counted: Counter[tuple[str, int, int, bool]] = Counter()
     for deal, path in paths_of(business).items():
-        for (stage, at), (after, _) in zip(path, path[1:], strict=False):
+        for (stage, at), (after, _) in pairwise(path):
             day = at.astimezone(zone).date()
             quarter = sum(1 for start in starts[1:-1] if day >= start)
             counted[channels[deal], REACHED[stage], quarter, after != "Lost"] += 1

@@ -101,13 +101,14 @@ def _openings(rng: np.random.Generator, starts: tuple[date, ...]) -> list[Openin
     scale = world.DEALS_IN_NINE_AND_A_HALF_QUARTERS / expected
     # Few customers ask often, most once or twice.
     popularity = 1.0 / (np.arange(CUSTOMERS) + 30.0) ** 0.6
-    popularity /= popularity.sum()
+    customers = np.cumsum(popularity / popularity.sum())
+    customers /= customers[-1]
     openings: list[Opening] = []
     for n, day in enumerate(days):
         quarter = next(q for q in range(world.QUARTERS) if day < starts[q + 1])
         for channel in world.CHANNELS:
             for _ in range(int(rng.poisson(scale * weights[channel][n]))):
-                openings.append(_opening(rng, day, quarter, channel, popularity, n / 91.3))
+                openings.append(_opening(rng, day, quarter, channel, customers, n / 91.3))
     return sorted(openings, key=lambda opening: opening.opened_at)
 
 
@@ -120,7 +121,7 @@ def _opening(
     day: date,
     quarter: int,
     channel: Channel,
-    popularity: np.ndarray,
+    customers: np.ndarray,
     elapsed: float,
 ) -> Opening:
     sources = [source for source in world.SOURCES if source.channel == channel]
@@ -142,7 +143,7 @@ def _opening(
         source=source,
         product=product,
         rep=rep,
-        customer=int(rng.choice(CUSTOMERS, p=popularity)),
+        customer=int(np.searchsorted(customers, rng.random(), side="right")),
         amount=max(world.AMOUNT_STEP, round(amount / world.AMOUNT_STEP) * world.AMOUNT_STEP),
         effect=rep.skill + source.log_odds,
     )
