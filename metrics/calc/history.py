@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from metrics.calc.calendar import Moment
-
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -317,24 +315,3 @@ def first_day_of(history: History) -> int | None:
     if not len(history.entered_at):
         return None
     return int(history.entered_on[int(np.argmin(history.entered_at))])
-
-
-__all__ = [
-    "DIMENSIONS",
-    "LOST",
-    "LOST_LEVELS",
-    "NEVER",
-    "OPEN",
-    "WON",
-    "DealStates",
-    "History",
-    "Moment",
-    "Rates",
-    "as_of",
-    "candidates",
-    "convert",
-    "dimension_codes",
-    "ever_closed",
-    "first_day_of",
-    "in_play",
-]
