@@ -19,7 +19,20 @@ from django.utils.translation import get_language
 from accounts import formats
 from accounts.formats import Style
 
-Draw = Callable[[HttpRequest, ResolverMatch, QueryDict], str]
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The page from which an action was asked for: its address (`match.kwargs`) and query.
+
+    `stages` are those whose deals the action may have changed; None where that is not known.
+    """
+
+    match: ResolverMatch
+    query: QueryDict
+    stages: frozenset[int] | None
+
+
+Draw = Callable[[HttpRequest, Asking], str]
 
 
 class SeeOther(HttpResponseRedirect):
@@ -42,9 +55,8 @@ _SURFACES: dict[str, Surface] = {}
 def surface(url_name: str, *, target: str) -> Callable[[Draw], Draw]:
     """Register how a page (`pipeline:board`) draws what an action may have changed.
 
-    The function gets the request of the action, the page's ResolverMatch (its `kwargs`) and the
-    page's query; what it returns is swapped into `target` (outerMorph), `<hx-partial>`s of it
-    into theirs.
+    The function gets the request of the action and the page that asked; what it returns is
+    swapped into `target` (outerMorph), `<hx-partial>`s of it into theirs.
     """
 
     def register(draw: Draw) -> Draw:
@@ -101,16 +113,23 @@ def toast(
 
 
 def done(
-    request: HttpRequest, *, text: str, default: str, undo: str = "", anchor: str = ""
+    request: HttpRequest,
+    *,
+    text: str,
+    default: str,
+    undo: str = "",
+    anchor: str = "",
+    stages: frozenset[int] | None = None,
 ) -> HttpResponse:
     """It worked: say so, and show the page that asked as it is now.
 
     `default` is the page to show when none is known; `anchor` the id of the element to come
-    back to (without scripts). Messages carry the address of their undo as extra_tags.
+    back to (without scripts); `stages` those whose deals changed, None where not known. Messages
+    carry the address of their undo as extra_tags.
     """
     back = came_from(request, default=default)
     if scripted(request):
-        drawn = _drawn(request, back)
+        drawn = _drawn(request, back, stages)
         if drawn is not None:
             return toast(drawn, text=text, undo=undo, closes_dialog=True)
         messages.success(request, text, extra_tags=undo)
@@ -121,7 +140,9 @@ def done(
     return SeeOther(f"{back}#{anchor}" if anchor else back)
 
 
-def _drawn(request: HttpRequest, page: str) -> HttpResponse | None:
+def _drawn(
+    request: HttpRequest, page: str, stages: frozenset[int] | None = None
+) -> HttpResponse | None:
     """The fragment of the page that asked; None where it is not a surface."""
     parts = urlsplit(page)
     try:
@@ -131,7 +152,7 @@ def _drawn(request: HttpRequest, page: str) -> HttpResponse | None:
     found = _SURFACES.get(match.view_name)
     if found is None:
         return None
-    response = HttpResponse(found.draw(request, match, QueryDict(parts.query)))
+    response = HttpResponse(found.draw(request, Asking(match, QueryDict(parts.query), stages)))
     response["HX-Retarget"] = found.target
     response["HX-Reswap"] = "outerMorph"
     return response

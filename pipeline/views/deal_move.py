@@ -126,6 +126,7 @@ def deal_move(request: HttpRequest, deal_id: int) -> HttpResponse:
         undo=undo_url(request, recorded),
         default=answers.board_url(request),
         anchor=f"deal-{deal.id}",
+        stages=frozenset(filter(None, (deal.stage_id, given["stage"]))),
     )
 
 
@@ -188,6 +189,7 @@ def transition_withdraw(request: HttpRequest, transition_id: int) -> HttpRespons
         sentences = [str(text) for errors in form.errors.values() for text in errors]
         return answers.refuse(request, sentence=" ".join(sentences), status=422, back=back)
     given = form.cleaned_data
+    before = movable_deal(deal_id=move.deal_id)
     try:
         correct_transition(
             by=by,
@@ -209,4 +211,11 @@ def transition_withdraw(request: HttpRequest, transition_id: int) -> HttpRespons
         if stage
         else _("Undone. {deal} has no stage any more").format(deal=name)
     )
-    return answers.done(request, text=said, default=back, anchor=f"deal-{move.deal_id}")
+    touched = {d.stage_id for d in (before, now_in) if d and d.stage_id}
+    return answers.done(
+        request,
+        text=said,
+        default=back,
+        anchor=f"deal-{move.deal_id}",
+        stages=frozenset(touched),
+    )
