@@ -49,7 +49,6 @@ _PLANS = frozenset({"next_step", "next_step_on", "won_reason", "name"})
 _CACHE = frozenset(
     {
         "id",
-        "company",
         "version",
         "stage",
         "outcome",
