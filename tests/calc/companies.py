@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from metrics.calc import calendar, history, paths
+from tests.calc import histories
 
 WON, LOST = "won", "lost"
 
@@ -51,8 +52,8 @@ def as_history(company: Company) -> history.History:
     """The company as arrays, its paths packed and unpacked on the way, as stored ones are."""
     kept, blobs = [], []
     for deal in company.deals:
-        path = paths.effective(
-            paths.Transition(
+        path = histories.effective(
+            histories.Transition(
                 row.id,
                 calendar.microseconds(row.at),
                 calendar.day_number(calendar.local_day(row.at, company.tz)),
@@ -63,7 +64,7 @@ def as_history(company: Company) -> history.History:
         )
         if path:
             kept.append(deal)
-            blobs.append(paths.pack_path(path))
+            blobs.append(histories.pack_path(path))
     visits = paths.unpack_paths(
         b"".join(blobs),
         np.array([len(blob) for blob in blobs], np.int64),

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from metrics.calc import calendar, history, paths
+from metrics.calc import calendar, history
+from tests.calc import histories
 
 COMPANY = Path(__file__).parent / "company"
 
@@ -35,12 +36,12 @@ def read(folder: Path = COMPANY) -> GoldenCompany:
         if row["kind"] != "open":
             codes[row["stage"]] = len(opens) + (1 if row["kind"] == "won" else 2)
 
-    rows: dict[int, list[paths.Transition]] = {}
+    rows: dict[int, list[histories.Transition]] = {}
     for row in _rows(folder / "transitions.csv"):
         at = datetime.fromisoformat(row["occurred_at"])
         moment = calendar.moment(at, tz)
         rows.setdefault(int(row["deal_id"]), []).append(
-            paths.Transition(
+            histories.Transition(
                 int(row["id"]),
                 moment.instant,
                 moment.day,
@@ -51,7 +52,7 @@ def read(folder: Path = COMPANY) -> GoldenCompany:
 
     deals, visits, starts = [], [], [0]
     for row in _rows(folder / "deals.csv"):
-        path = paths.effective(rows.get(int(row["id"]), ()))
+        path = histories.effective(rows.get(int(row["id"]), ()))
         if path:
             deals.append(row)
             visits += path
