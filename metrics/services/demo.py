@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.actors import Actor
 from accounts.models import Company, Membership, User
@@ -115,6 +115,7 @@ def make_demo(*, seed: int, as_of: datetime, now: datetime) -> Demo:
         members = _users(company, now)
         with company_context(company.pk):
             deals = _deal_ids()
+            _complete_deals(company, business)
             reps = _complete_reps(business, members)
             written = _activities(company, business, deals, reps, members)
             notes = written + _notes(company, business, deals, reps, members)
@@ -201,6 +202,25 @@ def _deal_ids() -> dict[int, int]:
     return {int(external): deal_id for external, deal_id in rows}
 
 
+def _complete_deals(company: Company, business: Simulation) -> None:
+    """Next steps and reasons for buying, which the exchange format's deals.csv does not hold."""
+    deals = [d for d in business.deals if d.next_step or d.won_reason]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pipeline_deal d SET next_step = t.step, next_step_on = t.due,"
+            " won_reason = t.reason FROM unnest(%s::text[], %s::text[], %s::date[], %s::text[])"
+            " AS t(external, step, due, reason)"
+            " WHERE d.company_id = %s AND d.external_id = t.external",
+            [
+                [str(d.id) for d in deals],
+                [d.next_step or "" for d in deals],
+                [d.next_step_on for d in deals],
+                [d.won_reason or "" for d in deals],
+                company.pk,
+            ],
+        )
+
+
 def _complete_reps(business: Simulation, members: dict[str, Membership]) -> dict[str, int]:
     """Addresses, linked mailboxes, logins and leaving days: some reps have none of them."""
     starts = business.truth.quarter_starts
@@ -213,7 +233,7 @@ def _complete_reps(business: Simulation, members: dict[str, Membership]) -> dict
             linked = max(_day_in(starts, rep.joined), starts[0]) + timedelta(days=20)
             row.mailbox_linked_at = datetime.combine(linked, time(9, 12), tzinfo=UTC)
         if rep.left < len(starts) - 1:
-            row.left_on = _day_in(starts, rep.left)
+            row.retired_at = datetime.combine(_day_in(starts, rep.left), time(16, 0), tzinfo=UTC)
         row.save()
         ids[rep.name] = row.pk
     return ids

@@ -1,12 +1,12 @@
 """What the company wrote down of it: late, sometimes wrong, corrected, with gaps."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from metrics.calc.simulate import world
+from metrics.calc.simulate import words, world
 from metrics.calc.simulate.fates import Fate, Opening, Step, next_working_time
 from metrics.calc.simulate.records import SimulatedDeal, SimulatedMove
 
@@ -82,7 +82,7 @@ def records(
     deals: list[SimulatedDeal] = []
     for index, (opening, fate) in enumerate(zip(openings, fates, strict=True)):
         # Draw for every deal, so that the ones after it do not depend on `as_of`.
-        shown = _deal(rng, opening, fate, customers, untidy, latest.get(index))
+        shown = _deal(rng, opening, fate, customers, untidy, latest.get(index), local_now.date())
         if index in deal_ids:
             deals.append(replace(shown, id=deal_ids[index], opening=index))
     return tuple(sorted(deals, key=lambda deal: deal.id)), moves
@@ -182,13 +182,15 @@ def _deal(
     customers: list[str],
     untidy: world.Untidy,
     stage: int | None,
+    today: date,
 ) -> SimulatedDeal:
-    draws = rng.random(4)
+    draws = rng.random(6)
     outcome = {4: "won", 5: "lost"}.get(stage or 1, "open")
     product = world.PRODUCTS[opening.product].name
     has_source = draws[0] >= untidy.no_source
     has_amount = draws[1] >= (untidy.no_amount or world.AMOUNT_MISSING)[outcome]
     reason, competitor = _why_lost(fate, float(draws[2]), float(draws[3]), untidy)
+    next_step, due = _next_step(stage, float(draws[4]), float(draws[5]), today)
     what = _WHAT[product][int(rng.integers(len(_WHAT[product])))]
     return SimulatedDeal(
         id=0,
@@ -202,6 +204,9 @@ def _deal(
         amount=opening.amount if has_amount else None,
         lost_reason=reason if outcome == "lost" else None,
         competitor=competitor if outcome == "lost" else None,
+        won_reason=_pick(words.WON_REASONS, draws[4]) if stage == 4 and draws[5] < 0.7 else None,
+        next_step=next_step,
+        next_step_on=due,
         opening=-1,
     )
 
@@ -225,3 +230,19 @@ def _why_lost(
     if reason != "competitor":
         return reason, None
     return reason, world.COMPETITORS[min(int(which * 4), 2)] if which < 0.9 else None
+
+
+def _next_step(
+    stage: int | None, which: float, has: float, today: date
+) -> tuple[str | None, date | None]:
+    """Most open deals have a next step; some of them are overdue, as in real life."""
+    if stage not in words.NEXT_STEPS or has < 0.25:
+        return None, None
+    due = today + timedelta(days=int((has - 0.42) * 30))
+    while due.weekday() >= 5:
+        due += timedelta(days=1)
+    return _pick(words.NEXT_STEPS[stage], which), due
+
+
+def _pick(texts: tuple[str, ...], luck: float) -> str:
+    return texts[int(luck * len(texts))]

@@ -1,7 +1,7 @@
 """What a simulation hands over: plain records, ready to be written or loaded."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from metrics.calc.simulate.world import Channel, Rep, Source, Truth
@@ -22,6 +22,9 @@ class SimulatedDeal:
     amount: int | None
     lost_reason: str | None
     competitor: str | None
+    won_reason: str | None  # what made them buy
+    next_step: str | None  # of an open deal
+    next_step_on: date | None  # in the past where nobody did it
     opening: int  # which opening of the simulation it is, also while not yet on record
 
 

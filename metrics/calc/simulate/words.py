@@ -105,6 +105,33 @@ LOST_NOTES: dict[str, tuple[str, ...]] = {
         "Booked by mistake, it seems.",
     ),
 }
+WON_REASONS = (
+    "the coach fitted",
+    "references from their trade",
+    "quick start",
+    "follow-up after the course",
+    "worked with us before",
+    "a price per head that finance understood",
+)
+NEXT_STEPS: dict[int, tuple[str, ...]] = {
+    1: (
+        "Send agenda and two questions",
+        "Confirm who joins the call",
+        "Ring back, no answer yet",
+    ),
+    2: (
+        "Introduce the coach",
+        "Get the budget holder into the next call",
+        "Send the one-page plan",
+        "Offer two dates with the coach",
+    ),
+    3: (
+        "Walk through the offer with finance",
+        "Ask for the decision date",
+        "Send references",
+        "Agree a start date",
+    ),
+}
 WON_NOTES = (
     "Signed. {who} wants the first session in the first half of the month.",
     "Order came by e-mail, kick-off with {who} next week.",
