@@ -43,7 +43,8 @@ STAGES = (
     stage(2, "Held", cohort_reached=180, cohort_lost=80, expected_loss=9_000.0, verdict="watch",
           chance_worse=0.82),
     stage(3, "Met the coach", cohort_reached=100, cohort_lost=60, verdict="danger",
-          chance_worse=0.95, expected_loss=30_000.0, change_p_adjusted=0.01, advanced=40, lost_at=60,
+          chance_worse=0.95, expected_loss=30_000.0, change_p_adjusted=0.01, advanced=40,
+          lost_at=60,
           exit_conversion=0.4, exit_interval=(0.309, 0.498), usual_advanced=192,
           usual_lost_at=208),
 )  # fmt: skip

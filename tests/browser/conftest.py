@@ -1,0 +1,121 @@
+"""A real Chromium before a running server with two companies and their figures."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from metrics.services.recompute import recompute_all
+from tests.personas import NOW, World, committed_world  # noqa: F401  fixture
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Notes what the policy of the pages refuses; read back by Visitor.problems.
+LISTEN = """window.refused = [];
+document.addEventListener('securitypolicyviolation',
+  (e) => window.refused.push(`${e.violatedDirective} ${e.blockedURI}`));"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no Chromium at {CHROMIUM}; set CHROMIUM")
+    # Playwright runs an event loop in this thread, which Django would refuse to work beside.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def site(live_server: Any, committed_world: World, browser: Browser) -> str:  # noqa: F811
+    """The address of a server on which company A has figures of two quarters."""
+    for workspace in (committed_world.a, committed_world.b):
+        recompute_all(company_id=workspace.company.pk, now=NOW)
+    return str(live_server.url)
+
+
+@pytest.fixture
+def signed_in(site: str, browser: Browser) -> dict[str, Any]:
+    """The cookies of company A's manager, who has signed in through the page."""
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    page.goto("/account/login/")
+    page.get_by_label("Email").fill("manager@alpha.example")
+    page.get_by_label("Password", exact=True).fill("manager@alpha.example")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/w/alpha/velocity/")
+    state: dict[str, Any] = context.storage_state()  # type: ignore[assignment]
+    context.close()
+    return state
+
+
+class Visitor:
+    """One browser window, and what went wrong in it."""
+
+    def __init__(self, browser: Browser, site: str, state: dict[str, Any] | None, **more: Any):
+        self.context: BrowserContext = browser.new_context(
+            base_url=site, storage_state=state, **more
+        )
+        self.context.add_init_script(LISTEN)
+        self.page: Page = self.context.new_page()
+        self.said: list[str] = []
+        self.page.on(
+            "console",
+            lambda m: self.said.append(m.text) if m.type in {"error", "warning"} else None,
+        )
+        self.page.on("pageerror", lambda e: self.said.append(str(e)))
+
+    def problems(self) -> list[str]:
+        """Console errors and refusals of the content security policy."""
+        return [*self.said, *self.page.evaluate("window.refused")]
+
+    def axe(self) -> list[str]:
+        """Violations of WCAG 2.2 A and AA and of best practice on the page as it stands."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+            " 'best-practice']})"
+        )
+        return [
+            f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
+            for v in found["violations"]
+        ]
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str, signed_in: dict[str, Any]) -> Iterator[Any]:
+    """visit(**context options) opens a window in which the manager is signed in."""
+    opened: list[Visitor] = []
+
+    def open_window(**more: Any) -> Visitor:
+        visitor = Visitor(browser, site, signed_in, **more)
+        opened.append(visitor)
+        return visitor
+
+    yield open_window
+    for visitor in opened:
+        visitor.context.close()

@@ -1,0 +1,14 @@
+"""Two companies with figures, for the tests of pages."""
+
+import pytest
+
+from metrics.services.recompute import recompute_all
+from tests.personas import NOW, World, quiet_world, world  # noqa: F401  fixtures
+
+
+@pytest.fixture
+def computed(world: World) -> World:  # noqa: F811
+    """Company A in Q2 2026, which runs, after Q1, which is final and the first."""
+    recompute_all(company_id=world.a.company.pk, now=NOW)
+    recompute_all(company_id=world.b.company.pk, now=NOW)
+    return world
