@@ -24,9 +24,18 @@ class Activity(TenantModel):
     recorded_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
+    # Made with the form: sent twice, it is recorded once.
+    idempotency_key = models.CharField(max_length=80, null=True, blank=True)  # noqa: DJ001
 
     class Meta:
-        constraints = [*tenant_constraints("pipeline_activity", "deal", "rep")]
+        constraints = [
+            *tenant_constraints("pipeline_activity", "deal", "rep"),
+            models.UniqueConstraint(
+                fields=["company", "idempotency_key"],
+                name="pipeline_activity_key",
+                condition=models.Q(idempotency_key__isnull=False),
+            ),
+        ]
         indexes = [
             models.Index(fields=["company", "deal"], name="activity_by_deal"),
             models.Index(fields=["company", "happened_on"], name="activity_by_day"),
@@ -47,9 +56,17 @@ class Note(TenantModel):
         "accounts.User", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     rep = TenantForeignKey("pipeline.Rep", null=True, blank=True, related_name="notes")
+    idempotency_key = models.CharField(max_length=80, null=True, blank=True)  # noqa: DJ001
 
     class Meta:
-        constraints = [*tenant_constraints("pipeline_note", "deal", "activity", "rep")]
+        constraints = [
+            *tenant_constraints("pipeline_note", "deal", "activity", "rep"),
+            models.UniqueConstraint(
+                fields=["company", "idempotency_key"],
+                name="pipeline_note_key",
+                condition=models.Q(idempotency_key__isnull=False),
+            ),
+        ]
         indexes = [models.Index(fields=["company", "deal"], name="note_by_deal")]
 
     def __str__(self) -> str:

@@ -43,6 +43,16 @@ class Recorded:
     repeated: bool = False
 
 
+def wait_for_key(key: str) -> None:
+    """Let requests of one key wait for each other; raises DomainError for what is no key."""
+    if len(key) > _KEY_LENGTH or rules.unkeepable(key):
+        raise DomainError("This form cannot be recognised. Reload the page.")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, require_company_id()]
+        )
+
+
 def by_key(*, key: str | None) -> StageTransition | None:
     """The transition that this key has recorded already, if any.
 
@@ -51,12 +61,7 @@ def by_key(*, key: str | None) -> StageTransition | None:
     """
     if not key:
         return None
-    if len(key) > _KEY_LENGTH or rules.unkeepable(key):
-        raise DomainError("This form cannot be recognised. Reload the page.")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, require_company_id()]
-        )
+    wait_for_key(key)
     found: StageTransition | None = StageTransition.objects.filter(idempotency_key=key).first()
     return found
 

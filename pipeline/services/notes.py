@@ -1,6 +1,7 @@
 """Record a call, meeting or e-mail, and the note about it."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -11,7 +12,7 @@ from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Activity, Deal, Note, Rep
-from pipeline.services.history import NotFound
+from pipeline.services.history import KeyReused, NotFound, wait_for_key
 
 
 def _check_text(text: str) -> None:
@@ -28,6 +29,17 @@ def _check_rows(*, deal_id: int, rep_id: int | None) -> None:
         raise NotFound("This rep does not exist.")
 
 
+def _recorded(model: type[Activity] | type[Note], *, deal_id: int, key: str | None) -> Any:
+    """What this key has recorded already, if anything; for another deal it is refused."""
+    if not key:
+        return None
+    wait_for_key(key)
+    found = model.objects.filter(idempotency_key=key).first()
+    if found is not None and found.deal_id != deal_id:
+        raise KeyReused("This form was sent before with other values. Reload the page.")
+    return found
+
+
 def record_activity(
     *,
     by: Actor,
@@ -38,14 +50,21 @@ def record_activity(
     subject: str = "",
     rep_id: int | None = None,
     note: str = "",
+    key: str | None = None,
 ) -> Activity:
-    """Record that a call, meeting or e-mail happened, with its note if there is one."""
+    """Record that a call, meeting or e-mail happened, with its note if there is one.
+
+    key: made with the form; the same one again records nothing and gives what it recorded.
+    """
     if kind not in Activity.Kind.values:
         raise DomainError("Choose call, meeting or e-mail.")
     if happened_at > now + rules.CLOCKS_DIFFER:
         raise DomainError("This lies in the future. Choose a time that has passed.")
     _check_text(subject)
     with transaction.atomic():
+        found: Activity | None = _recorded(Activity, deal_id=deal_id, key=key)
+        if found is not None:
+            return found
         _check_rows(deal_id=deal_id, rep_id=rep_id)
         company = Company.objects.get(pk=require_company_id())
         activity: Activity = Activity.objects.create(
@@ -57,6 +76,7 @@ def record_activity(
             subject=subject.strip()[:250],
             recorded_at=now,
             recorded_by_id=by.user_id,
+            idempotency_key=key,
         )
         record_audit(
             by=by,
@@ -81,14 +101,18 @@ def add_note(
     now: datetime,
     activity_id: int | None = None,
     rep_id: int | None = None,
+    key: str | None = None,
 ) -> Note:
-    """Add a note to a deal, or to one of its activities."""
+    """Add a note to a deal, or to one of its activities; the same key again adds none."""
     if not body.strip():
         raise DomainError("Write something first.")
     if len(body) > 20_000:
         raise DomainError("A note has at most 20,000 characters. Split it into two.")
     _check_text(body)
     with transaction.atomic():
+        found: Note | None = _recorded(Note, deal_id=deal_id, key=key)
+        if found is not None:
+            return found
         _check_rows(deal_id=deal_id, rep_id=rep_id)
         if activity_id and not Activity.objects.filter(pk=activity_id, deal_id=deal_id).exists():
             raise DomainError("This call, meeting or e-mail belongs to another deal.")
@@ -99,6 +123,7 @@ def add_note(
             body=body.strip(),
             written_at=now,
             author_id=by.user_id,
+            idempotency_key=key,
         )
         record_audit(
             by=by,
