@@ -28,6 +28,7 @@ _BLANKS = re.compile(r"[\s\u00a0\u202f\u2009']|\u2019")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|[.,]\d+", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?\d{1,20}(?:[.,]\d{1,20})?[eE][+-]?\d{1,4}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_BY_LENGTH = tuple(sorted(_SIGNS.items(), key=lambda item: -len(item[0])))
 _CENT = Decimal(1).scaleb(-DECIMALS)
 
 
@@ -135,6 +136,8 @@ def _strip(cell: str) -> tuple[bool, str, tuple[str, ...]]:
     text = cell.strip().strip("\ufeff\u200e\u200f")
     if len(text) > 60:
         raise ValueFault(f"is {len(text):,} characters long and no amount")
+    if _NUMBER.fullmatch(text):  # most are plain
+        return False, text, ()
     if foreign_digits(text):
         raise ValueFault("holds digits other than 0 to 9")
     text = _BLANKS.sub("", text.replace("\u2212", "-"))
@@ -162,11 +165,11 @@ def _strip(cell: str) -> tuple[bool, str, tuple[str, ...]]:
 
 def _without_currency(text: str) -> tuple[str, tuple[str, ...]]:
     low = text.casefold()
-    for sign in sorted(_SIGNS, key=len, reverse=True):
+    for sign, codes in _BY_LENGTH:
         if low.startswith(sign):
-            return text[len(sign) :], _SIGNS[sign]
+            return text[len(sign) :], codes
         if low.endswith(sign):
-            return text[: -len(sign)], _SIGNS[sign]
+            return text[: -len(sign)], codes
     if len(text) > 3:
         for code, rest in ((text[:3], text[3:]), (text[-3:], text[:-3])):
             if _CODE.fullmatch(code):

@@ -89,6 +89,7 @@ class _RowReader:
         self.kinds: dict[str, Outcome] = {stage_key(s.name): s.kind for s in options.known_stages}
         self.flagged = self._stages_closed_by_flags()
         self._texts: dict[str, dict[str, str]] = {name: {} for name in LONGEST}
+        self._moments: dict[str, dict[str, Moment | None]] = {name: {} for name in _DAYS}
 
     # columns
 
@@ -291,7 +292,13 @@ class _RowReader:
         column = self.days.get(name)
         if column is None:
             return None
-        return column.read(self._cell(row, name), company_zone=self.options.company_zone)
+        cell = self._cell(row, name)
+        if type(cell) is not str:
+            return column.read(cell, company_zone=self.options.company_zone)
+        cache = self._moments[name]
+        if cell not in cache:  # days repeat a great deal
+            cache[cell] = column.read(cell, company_zone=self.options.company_zone)
+        return cache[cell]
 
     def _closing_field(self, row: Row, outcome: Outcome) -> str | None:
         """The column that tells when a closed deal was closed: its own one, if filled."""

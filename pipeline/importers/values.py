@@ -69,6 +69,8 @@ def read_text(cell: Cell, *, longest: int) -> str:
     if isinstance(cell, CellFault):
         raise ValueFault(cell.reason)
     text = original(cell)
+    if text.isascii() and text.isprintable():  # most are plain
+        return _not_too_long(text.strip(), longest)
     if "\0" in text:
         raise ValueFault("holds a zero byte (NUL), which text cannot hold")
     if _SURROGATE.search(text):
@@ -77,6 +79,10 @@ def read_text(cell: Cell, *, longest: int) -> str:
         text = text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
     text = " ".join(text.splitlines()).strip() if not text.isprintable() else text.strip()
     text = "".join(ch for ch in text if ch >= " " and ch != "\x7f")
+    return _not_too_long(text, longest)
+
+
+def _not_too_long(text: str, longest: int) -> str:
     if len(text) > longest:
         raise ValueFault(f"is {len(text):,} characters long; up to {longest} are kept")
     return text

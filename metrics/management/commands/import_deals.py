@@ -33,6 +33,7 @@ from pipeline.importers.parsed import Options, ParsedFile
 from pipeline.importers.rejected import rejected_csv
 from pipeline.importers.report import batch_lines, reading_lines
 from pipeline.importers.table import read_bytes, read_table
+from pipeline.services.bulk import relax_limits
 from pipeline.services.import_deals import FileSeen, Imported, import_deals, known_stages
 
 _RENAMED = ("name", "customer", "rep", "team", "source", "product", "lost_reason", "competitor")
@@ -89,6 +90,7 @@ class Command(BaseCommand):
         limits = _limits(told["limit"])
         contents = [(path, read_bytes(path, limits=limits)) for path in told["files"]]
         with transaction.atomic():
+            relax_limits()  # a large file is read while the transaction waits
             company = self._company(told, now)
             with company_context(company.pk):
                 if told["as_of"]:
