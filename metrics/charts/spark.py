@@ -14,7 +14,8 @@ def spark(*, values: Sequence[float | None], label: str, width: int = 72, height
     low, high = min(known), max(known)
     y = Scale(low, high if high > low else low + 1, height - 4.0, 4.0)
     step = (width - 8) / (len(values) - 1)
-    out, run = [], []
+    out: list[str] = []
+    run: list[tuple[float, float]] = []
     last = (0.0, 0.0)
     for i, value in enumerate([*values, None]):
         if value is None:

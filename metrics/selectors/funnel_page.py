@@ -316,7 +316,8 @@ def _won_column(now: SegmentFigures, unit: str, base: int, style: Style) -> Funn
         won, reached = _per_100(now.cohort_won / base, style), "100"
     else:
         won = formats.number(now.cohort_won, style) or ""
-        reached = formats.number(base if now.stages and now.stages[0].cohort_reached else 0, style)
+        cohort = now.stages[0].cohort_reached if now.stages else 0
+        reached = formats.number(cohort, style) or ""
     value = {
         "money": formats.money(now.revenue_won, style) or _("no amounts"),
         "deals": formats.number(now.cohort_won, style) or "",

@@ -148,7 +148,7 @@ def exits(stage: StageBlock, *, style: Style) -> Chart:
     low, high = stage.interval
     rows = [(_("This quarter"), stage.conversion_text, stage.interval_text)]
     raw: list[tuple[str | int | float | None, ...]] = [("quarter", stage.conversion, low, high)]
-    marks = ()
+    marks: tuple[Mark, ...] = ()
     if stage.usual is not None:
         marks = (Mark(stage.usual, stage.usual_text),)
         rows.append((_("Usual"), stage.usual_text, ""))
