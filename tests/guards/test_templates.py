@@ -61,7 +61,8 @@ def test_the_guard_itself_sees(bad: str, what: str) -> None:
 
 @pytest.mark.parametrize(
     "good",
-    ['{% if places|length > 1 %}', '<script src="{% static \'app.js\' %}" defer></script>', '<a href="{{ page_url }}">',
+    ['{% if places|length > 1 %}',
+     '<script src="{% static \'app.js\' %}" defer></script>', '<a href="{{ page_url }}">',
      '{% if chosen_theme == "light" %}', '<p class="note">on = off</p>'],
 )  # fmt: skip
 def test_the_guard_lets_pass_what_is_right(good: str) -> None:
