@@ -52,7 +52,10 @@ NAVIGATION: tuple[Group, ...] = (
             Entry("metrics:funnel", _("Danger points"), "funnel.view", step=2, key="2"),
         ),
     ),
-    Group(_("Pipeline"), ()),
+    Group(
+        _("Pipeline"),
+        (Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),),
+    ),
     Group(
         _("Workspace"),
         (

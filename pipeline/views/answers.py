@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
-from django.urls import Resolver404, ResolverMatch, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, ResolverMatch, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 
@@ -187,6 +187,14 @@ def form_page(
         return render(request, template, context, status=status)
     part = "form" if request.method == "POST" else "dialog"
     return render(request, f"{template}#{part}", context, status=status)
+
+
+def address_or_none(name: str, **kwargs: object) -> str:
+    """An address, or "" where the page does not exist."""
+    try:
+        return reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        return ""
 
 
 def board_url(request: HttpRequest) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -26,6 +26,7 @@ from pipeline.services.moves import correct_transition
 from pipeline.services.record_move import record_move
 from pipeline.tasks import wake
 from pipeline.views import answers
+from pipeline.views.answers import address_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,6 @@ class MoveMenu:
     url: str
     win_url: str
     lose_url: str
-
-
-def address_or_none(name: str, **kwargs: object) -> str:
-    """An address, or "" where the page does not exist."""
-    try:
-        return reverse(name, kwargs=kwargs)
-    except NoReverseMatch:
-        return ""
 
 
 def move_menu(

@@ -1,0 +1,347 @@
+"""The board: what needs attention, stage by stage.
+
+A fixed number of queries, whatever the number of deals: sums and counts come from the database,
+and of each column only the cards that are shown are read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import formats
+from accounts.formats import Style
+from pipeline.models import Deal, Stage
+from pipeline.selectors.deal_filters import (
+    Context,
+    DealFilter,
+    condition_of,
+    late_condition,
+    no_step_condition,
+    valued,
+)
+from pipeline.selectors.deal_rows import FIELDS, Age, DealRow, Owner, Step, Writer
+
+CARDS = 50  # shown in a column at first, and added at a time
+MOST_CARDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A deal on the board, ready to print. Ages and steps say themselves when they are late."""
+
+    id: int
+    version: int
+    name: str
+    about: str  # customer · source
+    amount: str
+    age: Age | None
+    step: Step | None
+    owner: Owner | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts and the sum of a set of deals, in the company's currency.
+
+    `worth` is None where no deal has an amount that could be added. `unpriced` have no amount,
+    `rateless` one in a currency without a rate for its month.
+    """
+
+    count: int = 0
+    worth: Decimal | None = None
+    unpriced: int = 0
+    rateless: int = 0
+    late: int = 0
+    stepless: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One open stage. `rest` deals are not shown yet; `more` how many the next click adds."""
+
+    stage_id: int
+    name: str
+    exit_criterion: str
+    count: str
+    line: str  # "€94,200 · usual 34 days"
+    notes: tuple[str, ...]
+    cards: tuple[Card, ...]
+    rest: int
+    more: int
+    shown: int  # cards to ask for to get `more` of them
+    retired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What was won or lost this quarter."""
+
+    outcome: str
+    name: str
+    count: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the plain figures over the columns."""
+
+    term: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole board, ready to print. `total` deals match; `open` are there without filters."""
+
+    figures: tuple[Figure, ...]
+    columns: tuple[Column, ...]
+    folded: tuple[Folded, ...]
+    total: int
+    order: str  # the rule of the order within a column, as a sentence
+    since: date  # the first day of the quarter
+
+
+def stages_of(*, pipeline_id: int) -> tuple[Stage, ...]:
+    """The stages of a pipeline: open ones in their order, won, lost; retired ones last."""
+    rows = Stage.objects.filter(pipeline_id=pipeline_id)
+    return tuple(sorted(rows, key=lambda s: (s.retired_at is not None, s.position or 999, s.pk)))
+
+
+def context_of(*, company: Any, today: date, pipeline_id: int, me: int | None) -> Context:
+    """The company's day and stages, as conditions need them."""
+    return Context(company, today, stages_of(pipeline_id=pipeline_id), me)
+
+
+def board(
+    *,
+    context: Context,
+    pipeline_id: int,
+    asked: DealFilter,
+    style: Style,
+    order: str = "age",
+    shown: Mapping[int, int] | None = None,
+    only: frozenset[int] | None = None,
+) -> Board:
+    """The board of a pipeline's open deals under a filter.
+
+    order: "age" (longest in the stage first) or "step" (next step due first). shown: cards to
+    show by stage, 50 without. only: the stages whose cards are wanted; all figures are always
+    those of the whole board.
+    """
+    deals = valued(context=context).filter(pipeline_id=pipeline_id)
+    condition = condition_of(asked, context=context)
+    totals = _totals(deals.filter(condition), context)
+    wanted = {
+        s.pk: min(MOST_CARDS, (shown or {}).get(s.pk, CARDS))
+        for s in context.stages
+        if s.kind == Stage.Kind.OPEN
+        and (s.pk in totals or s.retired_at is None)
+        and (only is None or s.pk in only)
+    }
+    rows = _rows(deals.filter(condition), [s for s in wanted if s in totals], wanted, order)
+    writer = Writer(
+        style=style, today=context.today, usual={s.pk: s.usual_days for s in context.stages}
+    )
+    columns = tuple(
+        _column(
+            stage, totals.get(stage.pk, Totals(worth=None)), rows.get(stage.pk, ()), wanted, writer
+        )
+        for stage in context.stages
+        if stage.pk in wanted
+    )
+    quarter = context.company.quarter_start(context.today)
+    everything = _added(totals.values())
+    return Board(
+        figures=_figures(everything, style),
+        columns=columns,
+        folded=_folded(deals, asked, context, quarter, style),
+        total=everything.count,
+        order=(
+            _("Within a column the next step that is due first stands first.")
+            if order == "step"
+            else _("Within a column the deal that is longest in its stage stands first.")
+        ),
+        since=quarter,
+    )
+
+
+_COUNTED = {
+    "count": Count("pk"),
+    "worth": Sum("worth"),
+    "unpriced": Count("pk", filter=Q(amount=None)),
+    "rateless": Count("pk", filter=Q(amount__isnull=False, worth=None)),
+}
+
+
+def _totals(deals: Any, context: Context) -> dict[int, Totals]:
+    """By stage; stages without such deals are missing."""
+    rows = (
+        deals.order_by()
+        .values("stage_id")
+        .annotate(
+            **{f"n_{name}": count for name, count in _COUNTED.items()},
+            n_late=Count("pk", filter=late_condition(context=context)),
+            n_stepless=Count("pk", filter=no_step_condition()),
+        )
+        .values_list("stage_id", *(f"n_{name}" for name in (*_COUNTED, "late", "stepless")))
+    )
+    return {stage_id: Totals(*counted) for stage_id, *counted in rows}
+
+
+def _added(parts: Any) -> Totals:
+    found = Totals()
+    for part in parts:
+        known = [w for w in (found.worth, part.worth) if w is not None]
+        found = Totals(
+            found.count + part.count,
+            sum(known, Decimal(0)) if known else None,
+            found.unpriced + part.unpriced,
+            found.rateless + part.rateless,
+            found.late + part.late,
+            found.stepless + part.stepless,
+        )
+    return found
+
+
+def _rows(
+    deals: Any, stages: list[int], shown: Mapping[int, int], order: str
+) -> dict[int, tuple[DealRow, ...]]:
+    """The first cards of each stage, all in one query."""
+    if not stages:
+        return {}
+    age = (F("stage_entered_on").asc(nulls_last=True), "pk")
+    by = (F("next_step_on").asc(nulls_last=True), *age) if order == "step" else age
+    parts = [
+        deals.filter(stage_id=stage_id)
+        .order_by(*by)
+        .values_list("pk", flat=True)[: shown[stage_id]]
+        for stage_id in stages
+    ]
+    found = Deal.objects.filter(pk__in=_union(parts)).order_by(*by)
+    rows: dict[int, list[DealRow]] = {stage_id: [] for stage_id in stages}
+    for values in found.values_list(*FIELDS):
+        row = DealRow(*values)
+        rows[row.stage_id or 0].append(row)
+    return {stage_id: tuple(some) for stage_id, some in rows.items()}
+
+
+def _union(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else parts[0].union(*parts[1:], all=True)
+
+
+def _column(
+    stage: Stage,
+    totals: Totals,
+    rows: tuple[DealRow, ...],
+    wanted: Mapping[int, int],
+    writer: Writer,
+) -> Column:
+    rest = max(0, totals.count - len(rows))
+    more = min(CARDS, rest)
+    return Column(
+        stage_id=stage.pk,
+        name=stage.name,
+        exit_criterion=stage.exit_criterion,
+        count=formats.number(totals.count, writer.style) or "",
+        line=_line(stage, totals, writer.style),
+        notes=notes_of(totals, writer.style),
+        cards=tuple(_card(row, writer) for row in rows),
+        rest=rest if wanted[stage.pk] < MOST_CARDS else 0,
+        more=more,
+        shown=wanted[stage.pk] + CARDS,
+        retired=stage.retired_at is not None,
+    )
+
+
+def _line(stage: Stage, totals: Totals, style: Style) -> str:
+    parts = [worth_text(totals, style)]
+    if stage.usual_days is not None:
+        days = formats.days(stage.usual_days, style)
+        parts.append(_("usual {days}").format(days=days))
+    return " · ".join(parts)
+
+
+def worth_text(totals: Totals, style: Style) -> str:
+    """The sum of a set of deals in words: an amount, or why there is none."""
+    if totals.worth is not None:
+        return formats.money(float(totals.worth), style) or ""
+    if not totals.count:
+        return formats.money(0, style) or ""
+    return _("No amounts yet")
+
+
+def notes_of(totals: Totals, style: Style) -> tuple[str, ...]:
+    """What a sum leaves out: deals without an amount, and those without a rate."""
+    notes = []
+    if totals.unpriced:
+        count = formats.number(totals.unpriced, style)
+        said = ngettext("{n} without an amount", "{n} without an amount", totals.unpriced)
+        notes.append(said.format(n=count))
+    if totals.rateless:
+        count = formats.number(totals.rateless, style)
+        said = ngettext(
+            "{n} left out: no exchange rate", "{n} left out: no exchange rate", totals.rateless
+        )
+        notes.append(said.format(n=count))
+    return tuple(notes)
+
+
+def _card(row: DealRow, writer: Writer) -> Card:
+    return Card(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        about=" · ".join(part for part in (row.customer, row.source) if part),
+        amount=writer.amount(row),
+        age=writer.age(row),
+        step=writer.step(row),
+        owner=writer.owner(row),
+    )
+
+
+def _figures(totals: Totals, style: Style) -> tuple[Figure, ...]:
+    count = formats.number(totals.count, style) or ""
+    notes = notes_of(totals, style)
+    return (
+        Figure(_("Open deals"), count),
+        Figure(_("Open value"), worth_text(totals, style), ", ".join(notes)),
+        Figure(_("Past usual time"), formats.k_of_n(totals.late, totals.count, style)),
+        Figure(_("No next step"), formats.k_of_n(totals.stepless, totals.count, style)),
+    )
+
+
+def _folded(
+    deals: Any, asked: DealFilter, context: Context, quarter: date, style: Style
+) -> tuple[Folded, ...]:
+    """Won and lost since the quarter began, under the same filter as far as it concerns them."""
+    same = replace(asked, state="all", late=False, step="", since=None)
+    rows = (
+        deals.filter(condition_of(same, context=context))
+        .filter(
+            outcome__in=[Deal.Outcome.WON, Deal.Outcome.LOST],
+            closed_on__gte=quarter,
+        )
+        .order_by()
+        .values("outcome")
+        .annotate(**{f"n_{name}": count for name, count in _COUNTED.items()})
+        .values_list("outcome", *(f"n_{name}" for name in _COUNTED))
+    )
+    found = {outcome: Totals(*counted) for outcome, *counted in rows}
+    names = {Deal.Outcome.WON: _("Won"), Deal.Outcome.LOST: _("Lost")}
+    return tuple(
+        Folded(
+            outcome=outcome,
+            name=name,
+            count=formats.number(found.get(outcome, Totals()).count, style) or "",
+            line=worth_text(found.get(outcome, Totals()), style),
+        )
+        for outcome, name in names.items()
+    )

@@ -1,0 +1,161 @@
+"""One deal as the board's cards and the list's rows print it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from accounts import formats
+from accounts.formats import Style
+from pipeline.models import Deal
+from pipeline.selectors.deal_filters import LATE, VERY_LATE
+
+OWNER_TONES = 3  # the avatar's colours; they tell neighbours apart and mean nothing
+FIELDS = (
+    "id",
+    "version",
+    "name",
+    "customer__name",
+    "source__name",
+    "rep_id",
+    "rep__name",
+    "amount",
+    "currency",
+    "stage_id",
+    "stage_entered_on",
+    "next_step",
+    "next_step_on",
+    "outcome",
+    "closed_on",
+)
+
+
+class DealRow(NamedTuple):
+    """The columns that are read, in the order of FIELDS."""
+
+    id: int
+    version: int
+    name: str
+    customer: str | None
+    source: str | None
+    rep_id: int | None
+    rep: str | None
+    amount: Decimal | None
+    currency: str
+    stage_id: int | None
+    entered_on: date | None
+    next_step: str
+    next_step_on: date | None
+    outcome: str
+    closed_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next step: its words, and "watch" where there is none or it is past its day."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """Days in the stage: `text` beside the amount, or a tag with a tone past the usual time."""
+
+    days: int
+    text: str
+    tone: str = ""  # "watch" past 1.25 times the usual days, "danger" past 1.75 times
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The rep as initials with the full name, or nobody."""
+
+    name: str
+    initials: str
+    tone: int
+
+
+class Writer:
+    """Writes the parts of a deal for one reader; amounts and days repeat, so they are kept."""
+
+    def __init__(self, *, style: Style, today: date, usual: Mapping[int, int | None]) -> None:
+        self.style = style
+        self.today = today
+        self.usual = usual
+        self._kept: dict[Any, Any] = {}
+
+    def amount(self, row: DealRow) -> str:
+        """The amount in the deal's own currency; empty where there is none."""
+        if row.amount is None:
+            return ""
+        key = ("amount", row.amount, row.currency)
+        if key not in self._kept:
+            style = Style(self.style.locale, row.currency)
+            self._kept[key] = formats.money(float(row.amount), style) or ""
+        return str(self._kept[key])
+
+    def day(self, value: date) -> str:
+        key = ("day", value)
+        if key not in self._kept:
+            self._kept[key] = formats.day(value, self.style, today=self.today)
+        return str(self._kept[key])
+
+    def age(self, row: DealRow) -> Age | None:
+        """How long the deal has been where it is; None for a deal that is closed."""
+        if row.entered_on is None or row.outcome != Deal.Outcome.OPEN:
+            return None
+        days = max(0, (self.today - row.entered_on).days)
+        usual = self.usual.get(row.stage_id or 0)
+        key = ("age", days, usual)
+        if key not in self._kept:
+            self._kept[key] = self._age(days, usual)
+        found: Age = self._kept[key]
+        return found
+
+    def _age(self, days: int, usual: int | None) -> Age:
+        number = formats.number(days, self.style) or ""
+        if usual is None or days <= LATE * usual:
+            return Age(days, _("{days} d").format(days=number))
+        text = _("{days} d, usual {usual}").format(
+            days=number, usual=formats.number(usual, self.style)
+        )
+        return Age(days, text, "danger" if days > VERY_LATE * usual else "watch")
+
+    def step(self, row: DealRow) -> Step | None:
+        """What comes next; None for a deal that is closed."""
+        if row.outcome != Deal.Outcome.OPEN:
+            return None
+        if not row.next_step and row.next_step_on is None:
+            return Step(_("No next step"), "watch")
+        if row.next_step_on is None:
+            return Step(row.next_step)
+        day = self.day(row.next_step_on)
+        if row.next_step_on < self.today:
+            due = _("was due {day}").format(day=day)
+        elif row.next_step_on == self.today:
+            due = _("today")
+        else:
+            due = day
+        text = f"{row.next_step} · {due}" if row.next_step else due
+        return Step(text, "late" if row.next_step_on < self.today else "")
+
+    def owner(self, row: DealRow) -> Owner | None:
+        if row.rep is None or row.rep_id is None:
+            return None
+        key = ("owner", row.rep_id)
+        if key not in self._kept:
+            self._kept[key] = Owner(row.rep, initials(row.rep), row.rep_id % OWNER_TONES)
+        found: Owner = self._kept[key]
+        return found
+
+
+def initials(name: str) -> str:
+    """Ada Lovelace is AL, and Ada alone AD."""
+    words = [word for word in name.replace(".", " ").split() if word[0].isalnum()]
+    if len(words) > 1:
+        return (words[0][0] + words[-1][0]).upper()
+    return "".join(words)[:2].upper() or "?"
