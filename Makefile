@@ -32,7 +32,7 @@ check: ## lint, types, layers, and migrations that match the models
 	$(VENV)/ruff format --check .
 	$(VENV)/lint-imports
 	$(NOWHERE) $(VENV)/mypy metrics/calc pipeline/importers config/launch
-	$(VENV)/python -m config.launch manage makemigrations --check --dry-run
+	$(VENV)/python manage.py makemigrations --check --dry-run
 
 fix: ## format, and mend what the linter can
 	$(SETUP) app engines dev
@@ -49,11 +49,11 @@ check-data: ## import public sales data and compare with its oracles: DATA=folde
 
 seed: ## make the demo company again, if there is none
 	$(SETUP) app engines
-	@exec $(VENV)/python -m config.launch manage make_demo --if-empty $(ARGS)
+	@exec $(VENV)/python manage.py make_demo --if-empty $(ARGS)
 
 manage: ## a command of manage.py on the same database: ARGS="recompute --slug demo --all"
 	$(SETUP) app engines
-	@exec $(VENV)/python -m config.launch manage $(ARGS)
+	@exec $(VENV)/python manage.py $(ARGS)
 
 engines: ## the private PostgreSQL and Redis alone, until Ctrl-C
 	$(SETUP) app engines

@@ -9,9 +9,11 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -192,6 +194,19 @@ class Postgres:
         """PostgreSQL refuses root: then an account without rights runs it."""
         if os.geteuid() != 0:
             return None
+        for folder in (self._home.path, self.folder):
+            folder.chmod(0o711)  # to be passed through, not to be listed or read
+        account = self._unprivileged()
+        closed = [
+            folder
+            for folder in {*self._binaries.parents, *self.data.parents}
+            if folder.exists()
+            and not folder.stat().st_mode & stat.S_IXOTH
+            and folder.stat().st_uid != account.uid
+        ]
+        return replace(account, reach=bool(closed))
+
+    def _unprivileged(self) -> Account:
         if self.data.exists() and self.data.stat().st_uid != 0:
             owner = self.data.stat()
             return Account(str(owner.st_uid), owner.st_uid, owner.st_gid)
@@ -209,14 +224,20 @@ class Postgres:
     def _initialise(self) -> None:
         account = self._account()
         fresh = self.folder / "data.new"  # renamed when whole: a Ctrl-C leaves no half a cluster
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
         password_file = self.folder / "password.new"
-        password_file.touch(mode=0o600)
-        password_file.write_text(self._secrets.superuser)
-        if account:
-            os.chown(fresh, account.uid, account.gid)
-            os.chown(password_file, account.uid, account.gid)
+        try:
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(mode=0o700)
+            password_file.touch(mode=0o600)
+            password_file.write_text(self._secrets.superuser)
+            if account:
+                os.chown(fresh, account.uid, account.gid)
+                os.chown(password_file, account.uid, account.gid)
+        except OSError as error:
+            raise Refusal(
+                f"{self.folder} cannot be prepared for the database ({error.strerror}). Remove "
+                "what is in it, or choose another folder with LEVERPOINT_HOME."
+            ) from error
         argv: list[str | Path] = [
             self._binaries / "initdb",
             f"--pgdata={fresh}",
@@ -245,6 +266,12 @@ class Postgres:
         password_file.unlink(missing_ok=True)
         if done.returncode:
             said = (done.stderr or done.stdout).strip()
+            if account and "Permission denied" in said:
+                raise Refusal(
+                    f"PostgreSQL does not run as root, and the account {account.name} that is to "
+                    f"run it may not enter {self._binaries} or {self.folder}. Run make as a "
+                    "normal user, or clone into a folder open to all accounts, such as /srv."
+                )
             raise Refusal(
                 f"The private PostgreSQL could not make its folder {self.data}. It said:\n{said}\n"
                 "Choose another folder with LEVERPOINT_HOME, or set DATABASE_URL."

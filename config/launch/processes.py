@@ -17,11 +17,15 @@ _WARDEN = Path(__file__).with_name("warden.py")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account a program runs as when we are root and it refuses root."""
+    """The account a program runs as when we are root and it refuses root.
+
+    `reach`: it keeps root's right to pass through folders that are closed to it.
+    """
 
     name: str
     uid: int
     gid: int
+    reach: bool = False
 
 
 def command(
@@ -36,7 +40,7 @@ def command(
         "death_signal": int(death_signal),
         "uid": account.uid if account else None,
         "gid": account.gid if account else None,
-        "reach": account is not None,
+        "reach": bool(account and account.reach),
     }
     script = [sys.executable, "-I", "-S", str(_EXEC_CHILD), json.dumps(options)]
     return [*script, *map(str, argv)]

@@ -1,9 +1,15 @@
 """The ground of all tests: the role is bound, and what a test commits is gone after it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
+from config.launch.places import REPOSITORY
 from tests import database
 
 
@@ -37,3 +43,25 @@ def test_what_a_test_commits_is_gone_in_the_next(
             "VALUES ('k', '', now())"
         )
     assert owner_connection.execute("SELECT count(*) FROM django_session").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
+def test_in_ci_a_skipped_test_counts_as_failed(tmp_path: Path, ci: str, code: int) -> None:
+    file = tmp_path / "test_one_is_skipped.py"
+    file.write_text(
+        "import pytest\n\n"
+        "@pytest.mark.skip(reason='nothing here')\n"
+        "def test_skipped():\n    raise AssertionError\n\n"
+        "def test_passes():\n    assert True\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "--rootdir", tmp_path,
+         "-c", os.devnull, "--confcutdir", tmp_path, "-p", "no:cacheprovider", file],
+        cwd=REPOSITORY,
+        env={**os.environ, "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("1 tests were skipped, which counts as failed" in done.stdout) == bool(ci)

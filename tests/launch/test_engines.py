@@ -247,3 +247,14 @@ def test_engines_end_with_a_starter_that_is_killed(tmp_path: Path) -> None:
 
 def _append_only(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.rglob("append*") if file.is_file())
+
+
+def test_the_server_never_runs_as_root_and_passes_closed_folders(postgres: Postgres) -> None:
+    """pytest's folders are closed to others (mode 700), as /root is."""
+    status = Path(f"/proc/{postgres.pid}/status").read_text()
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert "0" not in facts["Uid"].split()
+    rights = int(facts["CapEff"], 16)
+    assert rights & ~0b110 == 0  # at most CAP_DAC_OVERRIDE or CAP_DAC_READ_SEARCH
+    if os.geteuid() != 0:
+        assert rights == 0
