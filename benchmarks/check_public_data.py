@@ -2,11 +2,12 @@
 
     python -m benchmarks.check_public_data FOLDER        (make check-data DATA=FOLDER)
 
-FOLDER holds `maven/`, the widely used "CRM Sales Opportunities" set, in several dialects, with
-oracle_*.csv beside it: won, lost, win rate, value, cycle and velocity by quarter, computed
-elsewhere. Each variant is imported by the command into a company of its own, compared figure by
-figure, imported again (which must change nothing), and everything is rolled back. The data is
-not part of this project, whose licence it does not share.
+FOLDER holds public sets, each in a folder with oracle_*.csv beside it: won, lost, win rate, value,
+cycle and velocity by quarter, computed elsewhere. `maven/`, the widely used "CRM Sales
+Opportunities" set, comes in several dialects; HubSpot, Salesforce and generated exports follow.
+Each file is imported by the command into a company of its own, compared figure by figure,
+imported again (which must change nothing), and everything is rolled back. The data is not part
+of this project, whose licence it does not share.
 
 Prints one line a comparison and a JSON line at the end; exits with 1 on any difference.
 """
@@ -31,6 +32,17 @@ VARIANTS = {
     "UTF-16, tabs, renamed": ("format_variants/sales_pipeline_utf16_tab.txt", "USD"),
     "workbook": ("format_variants/sales_pipeline.xlsx", "USD"),
 }
+# folder, file, what is told, oracle dimension -> ours; quarters of the closing day
+OTHERS = (
+    ("hubspot_dummy", "hubspot_deals.csv", {"pipeline": "Sales"}, {"ALL": "", "Deal Owner": "rep"}),
+    (
+        "revops_synthetic",
+        "opportunities.csv",
+        {},
+        {"ALL": "", "lead_source": "source", "owner": "rep"},
+    ),
+    ("preppindata_salesforce", "Opportunity.csv", {}, {"ALL": ""}),
+)
 AS_OF = "2018-01-01T00:00:00+00:00"
 ROUNDED = 0.5e-4 + 1e-9  # the oracles carry four decimals
 
@@ -241,6 +253,34 @@ def check_maven(maven: Path) -> list[Tally]:
     return tallies
 
 
+def check_other(folder: Path, file: str, told: dict[str, Any], dimensions: dict[str, str]) -> Tally:
+    """A set without variants: won, lost, value, cycle and velocity by quarter and dimension."""
+    slug = f"check-{int(time.time() * 1e6)}"
+    tally = Tally()
+    with taken_back():
+        said = imported(
+            folder / file, slug, create=folder.name, currency="USD", velocity_number="closed",
+            **told,
+        )  # fmt: skip
+        ours = figures(slug)
+        oracle = [
+            {"dimension": "ALL", "value": "ALL", **row}
+            for row in rows_of(folder / "oracle_by_close_quarter.csv")
+        ]
+        wanted = [r for r in oracle if r["dimension"] in dimensions and r["closed"] != "0"]
+
+        def segment_of(row: dict[str, str]) -> str:
+            dimension = dimensions[row["dimension"]]
+            return f"{dimension}={row['value']}" if dimension else "all"
+
+        columns = {c: f for c, f in FIGURES["won"].items() if c in wanted[0]}
+        compare(tally, ours, wanted, columns, segment_of)
+        tally.check("second import", int("Nothing new" in imported(folder / file, slug, **told)), 1)
+    rejected = next((line for line in said.splitlines() if "rows do not go in" in line), "all in")
+    print(f"{folder.name}: {tally.compared} figures, {tally.differing} differ; {rejected}")
+    return tally
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not (Path(arguments[0]) / "maven" / "sales_pipeline.csv").exists():
         print(__doc__, file=sys.stderr)
@@ -255,7 +295,13 @@ def main(arguments: list[str]) -> int:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        tallies = check_maven(Path(arguments[0]) / "maven")
+        data = Path(arguments[0])
+        tallies = [
+            check_other(data / folder, file, told, dimensions)
+            for folder, file, told, dimensions in OTHERS
+            if (data / folder / file).exists()
+        ]
+        tallies += check_maven(data / "maven")
     compared, differing = sum(t.compared for t in tallies), sum(t.differing for t in tallies)
     print(json.dumps({"check": "public data", "compared": compared, "differing": differing}))
     return 1 if differing or not compared else 0
