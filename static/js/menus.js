@@ -10,7 +10,7 @@ document.addEventListener("toggle", (event) => {
   opener?.setAttribute("aria-expanded", String(event.newState === "open"));
   if (event.newState !== "open") return;
   if (!anchored && opener) place(menu, opener);
-  if (opener?.matches(":focus-visible")) menu.querySelector("a, button, input, select")?.focus();
+  if (opener?.matches(":focus-visible")) menu.querySelector("a, button, input:not([type=hidden]), select")?.focus();
 }, true);
 
 function place(menu, opener) {
