@@ -13,11 +13,12 @@ from django.utils.translation import ngettext
 
 from accounts import formats
 from accounts.formats import Style
-from metrics.calc.types import Levers, SegmentFigures
+from metrics.calc.types import SegmentFigures
 from metrics.selectors import wording
 from metrics.selectors.channels import Channels, channels_of
 from metrics.selectors.danger import DangerRow, danger_rows
 from metrics.selectors.levers import LeverCell, lever_cells
+from metrics.selectors.movement import LeverStep, lede_of, steps_of
 from metrics.selectors.stock import bridge_of, facts_of
 from metrics.selectors.wording import Delta, Fact, Reading
 
@@ -58,17 +59,6 @@ class TrendRow:
     win_rate: float | None
     amount: float | None
     cycle: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeverStep:
-    """What one lever added to velocity, in money per day."""
-
-    name: str
-    value: float
-    text: str
-    better: bool
-    cause: str  # the lever's direction in words: "shorter cycles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +112,9 @@ def velocity_page(
     before = found.get(quarters[-2]) if len(quarters) > 1 else None
     was = wording.comparable(now, before)
     style = reading.style
-    steps = _steps(now.levers, reading)
+    steps = steps_of(now.levers, reading)
     return VelocityPage(
-        lede=_lede(now, was, before, steps, style),
+        lede=lede_of(now, was, before, steps, style),
         hero=_hero(now, was, style),
         levers=lever_cells(now, was, reading),
         trend=_trend(found, quarters, style),
@@ -159,110 +149,6 @@ def notices(now: SegmentFigures, style: Style) -> tuple[str, ...]:
             ).format(n=formats.number(now.closed, style))
         )
     return tuple(out)
-
-
-def _lede(
-    now: SegmentFigures,
-    before: SegmentFigures | None,
-    earlier: SegmentFigures | None,
-    steps: Sequence[LeverStep],
-    style: Style,
-) -> SafeString:
-    """The result in one to three sentences."""
-    quarter = formats.quarter(now.quarter)
-    if now.velocity is None:
-        said = [
-            wording.sentence(_("There is no velocity for {quarter}."), quarter=quarter),
-            wording.empty_reason(now),
-        ]
-        return wording.joined(said)
-    value = formats.money_per_day(now.velocity, style)
-    running = now.status == "running"
-    if now.first:
-        template = _("Your pipeline turned into {value} in {quarter}.")
-        said = [
-            wording.sentence(template, value=value, quarter=quarter),
-            _(
-                "It is the first quarter on record, so its history is incomplete and nothing is"
-                " compared with it."
-            ),
-        ]
-        return wording.joined(said)
-    if before is None or before.velocity is None:
-        template = (
-            _("Your pipeline turns into {value} so far in {quarter}.")
-            if running
-            else _("Your pipeline turned into {value} in {quarter}.")
-        )
-        said = [
-            wording.sentence(template, value=value, quarter=quarter),
-            _("The quarter before is the first on record and incomplete, so nothing is compared.")
-            if earlier is not None and earlier.first
-            else _("The quarter before has no velocity to compare with."),
-        ]
-        return wording.joined(said)
-    change = now.velocity - before.velocity
-    amount = formats.money(abs(change), style)
-    if change >= 0:
-        template = (
-            _(
-                "Your pipeline turns into {value} so far in {quarter}, {amount} more than in"
-                " {before}."
-            )
-            if running
-            else _(
-                "Your pipeline turned into {value} in {quarter}, {amount} more than in {before}."
-            )
-        )
-    else:
-        template = (
-            _(
-                "Your pipeline turns into {value} so far in {quarter}, {amount} less than in"
-                " {before}."
-            )
-            if running
-            else _(
-                "Your pipeline turned into {value} in {quarter}, {amount} less than in {before}."
-            )
-        )
-    said = [
-        wording.sentence(
-            template,
-            value=value,
-            quarter=quarter,
-            amount=amount,
-            before=formats.quarter(before.quarter),
-        )
-    ]
-    said += _causes(change, steps)
-    return wording.joined(said)
-
-
-def _causes(change: float, steps: Sequence[LeverStep]) -> list[SafeString]:
-    """The lever that did most in the direction of the change, and the strongest against it."""
-    along = [s for s in steps if s.value * change > 0]
-    against = [s for s in steps if s.value * change < 0]
-    said = []
-    if along:
-        most = max(along, key=lambda s: abs(s.value))
-        said.append(
-            wording.sentence(
-                _("What moved it most: {lever}, {amount} a day."),
-                lever=most.cause,
-                amount=most.text,
-            )
-        )
-    if against:
-        most = max(against, key=lambda s: abs(s.value))
-        if abs(most.value) >= 0.05 * abs(change):
-            said.append(
-                wording.sentence(
-                    _("What held against it: {lever}, {amount} a day."),
-                    lever=most.cause,
-                    amount=most.text,
-                )
-            )
-    return said
 
 
 def _hero(now: SegmentFigures, before: SegmentFigures | None, style: Style) -> Hero:
@@ -340,32 +226,6 @@ def _trend(
             )
         )
     return tuple(rows)
-
-
-def _steps(levers: Levers | None, reading: Reading) -> tuple[LeverStep, ...]:
-    """The four levers as steps; none where the levers cannot be computed."""
-    if levers is None:
-        return ()
-    named = (
-        (
-            wording.number_name(reading.number),
-            levers.number,
-            (_("more deals"), _("fewer deals")),
-        ),
-        (_("Win rate"), levers.win_rate, (_("a higher win rate"), _("a lower win rate"))),
-        (_("Deal size"), levers.amount, (_("larger deals"), _("smaller deals"))),
-        (_("Cycle"), levers.cycle, (_("shorter cycles"), _("longer cycles"))),
-    )
-    return tuple(
-        LeverStep(
-            name=name,
-            value=value,
-            text=formats.signed_money(value, reading.style) or "",
-            better=value >= 0,
-            cause=causes[0] if value >= 0 else causes[1],
-        )
-        for name, value, causes in named
-    )
 
 
 def _movement(

@@ -54,6 +54,15 @@ def test_a_fall_names_its_cause_first() -> None:
     assert "against it: more deals, +€100" in text(page.lede)
 
 
+def test_a_change_that_is_written_as_zero_is_called_the_same() -> None:
+    page = page_of(before(velocity=8466.2), figures())
+    assert text(page.lede).startswith(
+        "Your pipeline turned into €8,466 per day in Q3 2026, about as much as in Q2 2026."
+    )
+    assert page.hero.delta.text == "0.0%"
+    assert page.hero.delta.tone == ""
+
+
 def test_a_running_quarter_says_so_far() -> None:
     page = page_of(before(), figures(status="running", version=0))
     assert "so far in Q3 2026" in text(page.lede)
