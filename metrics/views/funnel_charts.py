@@ -19,7 +19,8 @@ from metrics.charts import (
     interval,
     line,
 )
-from metrics.selectors.funnel_page import FunnelColumn, FunnelPage, StageBlock
+from metrics.selectors.funnel_page import FunnelColumn, FunnelPage
+from metrics.selectors.stage_block import StageBlock
 
 
 def funnel_charts(page: FunnelPage, *, style: Style) -> dict[str, Chart]:

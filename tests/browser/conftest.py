@@ -1,6 +1,5 @@
 """A real Chromium before a running server with two companies and their figures."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from metrics.services.recompute import recompute_all
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.personas import NOW, World, committed_world  # noqa: F401  fixture
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Notes what the policy of the pages refuses; read back by Visitor.problems.
 LISTEN = """window.refused = [];
 document.addEventListener('securitypolicyviolation',

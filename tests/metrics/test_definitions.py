@@ -55,7 +55,7 @@ def test_every_anchor_that_pages_name_exists() -> None:
     named = set()
     for file in (ROOT / "templates").rglob("*.html"):
         named |= set(re.findall(r"definitions_url }}#([a-z-]+)", file.read_text()))
-    for name in ("levers", "stock", "funnel_page"):
+    for name in ("levers", "stock", "stage_block"):
         source = (ROOT / "metrics" / "selectors" / f"{name}.py").read_text()
         named |= set(
             re.findall(
