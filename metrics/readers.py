@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
+from psycopg import Cursor
 
 from accounts.models import Company
 from metrics.calc.history import LOST_LEVELS, History, Rates
@@ -20,8 +21,11 @@ from pipeline.models import ExchangeRate, LostReason, Product, Rep, Source, Stag
 
 Int64 = npt.NDArray[np.int64]
 
-# A value of PostgreSQL holds at most 1 GB: deals are read in windows of so many ids.
-_WINDOW = 4_000_000
+# A whole history is read in windows of so many ids: a value of PostgreSQL holds at most 1 GB, and
+# the server keeps three copies of a window's values while it builds and sends them.
+_WINDOW = 250_000
+# Parallel workers hand their halves over by copying them: half as much work again.
+_ALONE = "SELECT set_config('max_parallel_workers_per_gather', '0', true)"
 _COLUMNS = """
     SELECT string_agg(int8send(id), ''),
            string_agg(float8send(coalesce(amount::float8, 'NaN')), ''),
@@ -112,16 +116,20 @@ def read_history(
     statement = _COLUMNS + (_IN_PLAY if start is not None else "")
     parts: list[list[bytes]] = []
     with connection.cursor() as cursor:
+        cursor.execute(_ALONE)
         if start is None:
             cursor.execute(_BOUNDS, [company.pk, pipeline_id])
             first, last = cursor.fetchone()
         else:
             first, last = 1, 2**62
+    # psycopg's own cursor, for Django's takes only text, in which a byte travels as two letters.
+    with connection.wrap_database_errors, Cursor(connection.connection) as binary:
         windows = [] if first is None else _windows(first, last, whole=start is not None)
         for after, upto in windows:
-            cursor.execute(statement, {**parameters, "after": after, "upto": upto})
-            row = cursor.fetchone()
-            if row[0] is not None:
+            bounds = {"after": after, "upto": upto}
+            binary.execute(statement, {**parameters, **bounds}, binary=True, prepare=False)
+            row = binary.fetchone()
+            if row is not None and row[0] is not None:
                 parts.append([bytes(value) for value in row])
     columns = [b"".join(part[c] for part in parts) for c in range(7)] if parts else [b""] * 7
     return _history(company, stages, columns)

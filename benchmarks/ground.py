@@ -1,0 +1,93 @@
+"""A PostgreSQL of the benchmark's own, and how the parts run on it as processes of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from config.launch.engines import Engines, wanted_version
+from config.launch.places import REPOSITORY, Home
+from config.launch.postgres import APP, DATABASE, Postgres
+
+FOLDER = REPOSITORY / "var" / "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The engines' addresses, and a folder for files that vanishes with them."""
+
+    environment: Mapping[str, str]
+    files: Path
+    postgres: Postgres
+
+    def part(self, module: str, *arguments: object) -> list[dict[str, Any]]:
+        """Run `python -m benchmarks.<module>`; its JSON lines. Peak memory is its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
+            env={**os.environ, **self.environment},
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @contextmanager
+    def without_foreign_key_checks(self) -> Iterator[None]:
+        """While making the ground alone: the checks row by row take most of a load's time.
+
+        The part that measures loading runs without this.
+        """
+        self._replication_role("SET session_replication_role = replica")
+        try:
+            yield
+        finally:
+            self._replication_role("RESET session_replication_role")
+
+    def _replication_role(self, change: str) -> None:
+        with psycopg.connect(self.postgres.url("postgres", DATABASE), autocommit=True) as server:
+            server.execute(f"ALTER ROLE {APP} {change}")  # type: ignore[arg-type]
+
+    def manage(self, *arguments: str) -> None:
+        """Run a command of manage.py."""
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            env={**os.environ, **self.environment},
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+
+@contextmanager
+def ground(*, keep: bool) -> Iterator[Ground]:
+    """Start a private PostgreSQL as the product ships it, migrated; stopped and removed after.
+
+    With `keep` its folder stays for the next run. DATABASE_URL is not used: this writes a lot.
+    """
+    with Home(FOLDER) as home:
+        try:
+            with Engines(home, version=wanted_version(), with_redis=False, given={}) as engines:
+                environment = {
+                    **engines.environment(),
+                    "REDIS_URL": "redis://127.0.0.1:1/0",  # never dialled
+                    "DJANGO_SETTINGS_MODULE": "config.settings",
+                    "LOG_LEVEL": "ERROR",
+                    "DATABASE_POOL": "0",
+                }
+                files = home.make_folder("files")
+                assert engines.postgres is not None
+                found = Ground(environment, files, engines.postgres)
+                found.manage("migrate", "--verbosity", "0")
+                yield found
+        finally:
+            if not keep:
+                shutil.rmtree(FOLDER, ignore_errors=True)
