@@ -27,7 +27,7 @@ class DealMoveForm(forms.Form):
     )
     day = DayField(label=_("It happened on"), help_text=_("Empty means now."))
     at = forms.TimeField(
-        label=_("at"),
+        label=_("At"),
         required=False,
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
         help_text=_("Only if it matters."),

@@ -129,12 +129,14 @@ def board(
     order: str = "age",
     shown: Mapping[int, int] | None = None,
     only: frozenset[int] | None = None,
+    also: int | None = None,
 ) -> Board:
     """The board of a pipeline's open deals under a filter.
 
     order: "age" (longest in the stage first) or "step" (next step due first). shown: cards to
     show by stage, 50 without. only: the stages whose cards are wanted; all figures are always
-    those of the whole board.
+    those of the whole board. also: a deal that is shown wherever it stands, since it was moved
+    just now.
     """
     deals = valued(context=context).filter(pipeline_id=pipeline_id)
     condition = condition_of(asked, context=context)
@@ -146,7 +148,7 @@ def board(
         and (s.pk in totals or s.retired_at is None)
         and (only is None or s.pk in only)
     }
-    rows = _rows(deals.filter(condition), [s for s in wanted if s in totals], wanted, order)
+    rows = _rows(deals.filter(condition), [s for s in wanted if s in totals], wanted, order, also)
     writer = Writer(
         style=style, today=context.today, usual={s.pk: s.usual_days for s in context.stages}
     )
@@ -212,7 +214,7 @@ def _added(parts: Any) -> Totals:
 
 
 def _rows(
-    deals: Any, stages: list[int], shown: Mapping[int, int], order: str
+    deals: Any, stages: list[int], shown: Mapping[int, int], order: str, also: int | None
 ) -> dict[int, tuple[DealRow, ...]]:
     """The first cards of each stage, all in one query."""
     if not stages:
@@ -225,6 +227,8 @@ def _rows(
         .values_list("pk", flat=True)[: shown[stage_id]]
         for stage_id in stages
     ]
+    if also is not None:
+        parts.append(deals.filter(pk=also, stage_id__in=stages).values_list("pk", flat=True))
     found = Deal.objects.filter(pk__in=_union(parts)).order_by(*by)
     rows: dict[int, list[DealRow]] = {stage_id: [] for stage_id in stages}
     for values in found.values_list(*FIELDS):

@@ -61,19 +61,21 @@ def deal_chips(
 ) -> tuple[Chip, ...]:
     """The chips: all open, own, late, without a next step, then the saved ones.
 
-    Counts are of open deals, in one query; a segment of closed deals has none.
+    Counts are of open deals, in one query; a segment of closed deals has none, nor have the
+    chips that leave nothing to do.
     """
     here = DealFilter(pipeline=asked.pipeline)
-    ready = [(_("All open"), here, Q())]
+    ready: list[tuple[str, DealFilter, Q | None]] = [(_("All open"), here, None)]
     if options.me is not None:
-        ready.append((_("Mine"), replace(here, rep=ME), Q(rep_id=options.me)))
+        ready.append((_("Mine"), replace(here, rep=ME), None))
     late = late_condition(context=context)
     ready.append((_("Past usual time"), replace(here, late=True), late))
     ready.append((_("No next step"), replace(here, step=NONE), no_step_condition()))
     saved = [(s, filter_of(s.query, options=options)) for s in segments]
     counted: dict[str, Any] = {
-        f"ready_{n}": Count("pk", filter=condition) if condition else Count("pk")
+        f"ready_{n}": Count("pk", filter=condition)
         for n, (_text, _asked, condition) in enumerate(ready)
+        if condition is not None
     }
     for segment, meant in saved:
         if meant.state == "open":
@@ -83,7 +85,7 @@ def deal_chips(
     counts = valued(context=context).filter(pipeline_id=pipeline_id, outcome="open")
     found = counts.aggregate(**counted)
     chips = [
-        Chip(text, meant.query(), _number(found[f"ready_{n}"], style, hide=n < 2), meant == asked)
+        Chip(text, meant.query(), _number(found.get(f"ready_{n}"), style), meant == asked)
         for n, (text, meant, _condition) in enumerate(ready)
     ]
     for segment, meant in saved:
@@ -104,8 +106,8 @@ def deal_chips(
     return tuple(chips)
 
 
-def _number(count: int | None, style: Style, *, hide: bool = False) -> str:
-    return "" if count is None or hide else formats.number(count, style) or ""
+def _number(count: int | None, style: Style) -> str:
+    return "" if count is None else formats.number(count, style) or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ class Asking:
     """The page from which an action was asked for: its address (`match.kwargs`) and query.
 
     `stages` are those whose deals the action may have changed; None where that is not known.
+    `deal_id` is the deal that it was about, if it was one.
     """
 
     match: ResolverMatch
     query: QueryDict
     stages: frozenset[int] | None
+    deal_id: int | None = None
 
 
 Draw = Callable[[HttpRequest, Asking], str]
@@ -118,18 +120,18 @@ def done(
     text: str,
     default: str,
     undo: str = "",
-    anchor: str = "",
+    deal_id: int | None = None,
     stages: frozenset[int] | None = None,
 ) -> HttpResponse:
     """It worked: say so, and show the page that asked as it is now.
 
-    `default` is the page to show when none is known; `anchor` the id of the element to come
-    back to (without scripts); `stages` those whose deals changed, None where not known. Messages
-    carry the address of their undo as extra_tags.
+    `default` is the page to show when none is known; `deal_id` the deal that it was about, whose
+    card or row is come back to; `stages` those whose deals changed, None where not known.
+    Messages carry the address of their undo as extra_tags.
     """
     back = came_from(request, default=default)
     if scripted(request):
-        drawn = _drawn(request, back, stages)
+        drawn = _drawn(request, back, stages, deal_id)
         if drawn is not None:
             return toast(drawn, text=text, undo=undo, closes_dialog=True)
         messages.success(request, text, extra_tags=undo)
@@ -137,11 +139,14 @@ def done(
         response["HX-Redirect"] = back
         return response
     messages.success(request, text, extra_tags=undo)
-    return SeeOther(f"{back}#{anchor}" if anchor else back)
+    return SeeOther(back if deal_id is None else f"{back}#deal-{deal_id}")
 
 
 def _drawn(
-    request: HttpRequest, page: str, stages: frozenset[int] | None = None
+    request: HttpRequest,
+    page: str,
+    stages: frozenset[int] | None = None,
+    deal_id: int | None = None,
 ) -> HttpResponse | None:
     """The fragment of the page that asked; None where it is not a surface."""
     parts = urlsplit(page)
@@ -152,7 +157,8 @@ def _drawn(
     found = _SURFACES.get(match.view_name)
     if found is None:
         return None
-    response = HttpResponse(found.draw(request, Asking(match, QueryDict(parts.query), stages)))
+    asking = Asking(match, QueryDict(parts.query), stages, deal_id)
+    response = HttpResponse(found.draw(request, asking))
     response["HX-Retarget"] = found.target
     response["HX-Reswap"] = "outerMorph"
     return response

@@ -117,6 +117,7 @@ def _board_page(
     query: Mapping[str, Sequence[str]],
     *,
     only: frozenset[int] | None = None,
+    also: int | None = None,
 ) -> BoardPage | None:
     if question.pipeline_id is None:
         return None
@@ -133,6 +134,7 @@ def _board_page(
         order=order,
         shown=shown,
         only=only,
+        also=also,
     )
     menus = _Menus(request, question.context.stages)
     columns = []
@@ -173,6 +175,7 @@ def _context(
     query: Mapping[str, Sequence[str]],
     *,
     only: frozenset[int] | None = None,
+    also: int | None = None,
 ) -> dict[str, object]:
     question = deal_question(request, query, accepts=ACCEPTS)
     # The board is of open deals; a filter for closed ones belongs to the list.
@@ -190,7 +193,7 @@ def _context(
     )
     return {
         "head": head,
-        "page": _board_page(request, question, query, only=only),
+        "page": _board_page(request, question, query, only=only, also=also),
         "empty": question.pipeline_id is None,
     }
 
@@ -222,5 +225,5 @@ def board_column(request: HttpRequest, stage_id: int) -> HttpResponse:
 @answers.surface("pipeline:board", target="#board-head")
 def draw_board(request: HttpRequest, asking: answers.Asking) -> str:
     """After a move: the figures, and the columns that it touched."""
-    context = _context(request, query_lists(asking.query), only=asking.stages)
+    context = _context(request, query_lists(asking.query), only=asking.stages, also=asking.deal_id)
     return render_to_string("pipeline/board.html#moved", context, request=request)

@@ -143,7 +143,9 @@ def deal_head(request: HttpRequest, question: DealQuestion, *, url: str) -> Deal
         import_url="",
         save_url=reverse("pipeline:segment_save", kwargs={"company_slug": slug}),
         chips=chips,
-        parts=asked_parts(asked=asked, options=options, style=question.style),
+        parts=()
+        if any(c.current for c in chips)
+        else asked_parts(asked=asked, options=options, style=question.style),
         pickers=_pickers(asked, options),
         asked=asked,
         query=query,

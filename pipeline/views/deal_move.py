@@ -118,7 +118,7 @@ def deal_move(request: HttpRequest, deal_id: int) -> HttpResponse:
         text=_("{deal} moved to {stage}").format(deal=deal.name, stage=stage),
         undo=undo_url(request, recorded),
         default=answers.board_url(request),
-        anchor=f"deal-{deal.id}",
+        deal_id=deal.id,
         stages=frozenset(filter(None, (deal.stage_id, given["stage"]))),
     )
 
@@ -209,6 +209,6 @@ def transition_withdraw(request: HttpRequest, transition_id: int) -> HttpRespons
         request,
         text=said,
         default=back,
-        anchor=f"deal-{move.deal_id}",
+        deal_id=move.deal_id,
         stages=frozenset(touched),
     )

@@ -9,6 +9,9 @@ const keysOff = () => document.body.dataset.shortcuts === "off";
 
 const places = new Map(); // card id -> where it stood before it was dragged
 let moved; // id of the card that focus follows
+let byKeyboard = false;
+document.addEventListener("keydown", () => (byKeyboard = true), true);
+document.addEventListener("pointerdown", () => (byKeyboard = false), true);
 
 function boot() {
   const board = document.getElementById("board");
@@ -93,9 +96,10 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (!moved || ctx.request?.method === "GET") return;
   places.delete(moved);
   const lost = !document.activeElement || document.activeElement === document.body || cardOf(document.activeElement);
-  if (lost && document.getElementById("board")) {
-    (titleOf(document.getElementById(moved)) ?? document.getElementById("main")).focus();
-  }
+  if (!lost || !document.getElementById("board")) return;
+  // A card that was dragged or clicked away does not take the page along with it.
+  const to = titleOf(document.getElementById(moved)) ?? document.getElementById("main");
+  to.focus({ preventScroll: !byKeyboard });
 });
 
 // Keys: arrows from card to card, m for the menu, a digit for a stage in it. ---------------------
