@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.importers.grid import ImportRefused
 from pipeline.importers.parsed import Finding, Options, ParsedDeal, ParsedFile, RejectedRow
 from pipeline.importers.stages import KnownStage, StagePlan, plan_stages, stage_key
 
@@ -74,6 +75,7 @@ def plan_batch(
     findings = [finding for parsed in files for finding in parsed.findings]
     rejected = [row for parsed in files for row in parsed.rejected]
     kept, doubles = _latest_of_each(files)
+    _refuse_histories(files)
     rejected += doubles
     default = pipeline or next(iter(known), DEFAULT_PIPELINE)
     names = {name.casefold(): name for name in known}
@@ -124,6 +126,17 @@ def history_of(
     if deal.closed is not None:
         events.append(Event(plan.terminal(deal.outcome), deal.closed))
     return tuple(events)
+
+
+def _refuse_histories(files: Sequence[ParsedFile]) -> None:
+    """A file in which most ids repeat tells changes, and would lose most of its rows here."""
+    for parsed in files:
+        ids = len({deal.external_id for deal in parsed.deals})
+        if len(parsed.deals) >= 20 and ids * 2 < len(parsed.deals):
+            raise ImportRefused(
+                f"{parsed.name} has {len(parsed.deals):,} rows and {ids:,} ids: it looks like one "
+                "row a change, not one row a deal. If not, name the id with --map 'id=Heading'."
+            )
 
 
 def _latest_of_each(
@@ -205,7 +218,8 @@ def _sources(
     missing = sorted(name for name, channel in channels.items() if not channel)
     if missing:
         sentence = (
-            f"The channel of {len(missing)} sources is unknown: {_few(missing)}. "
+            f"The channel of {counted(len(missing), 'source', 'sources')} is unknown: "
+            f"{_few(missing)}. "
             "Say it once with --source-channel 'source=inbound'."
         )
         findings.append(Finding("channel_unknown", sentence))
@@ -216,21 +230,23 @@ def _look_at(deals: Sequence[ParsedDeal], options: Options) -> list[Finding]:
     """What went in and deserves a look: reported, not repaired."""
     findings = []
     for state, words in (
-        ("open_without_opening", "open deals have no opening day"),
-        ("closed_without_opening", "closed deals have no opening day"),
-        ("closed_without_closing", "closed deals have no closing day"),
+        ("open_without_opening", ("open deal has", "open deals have", "no opening day")),
+        ("closed_without_opening", ("closed deal has", "closed deals have", "no opening day")),
+        ("closed_without_closing", ("closed deal has", "closed deals have", "no closing day")),
     ):
         lines = tuple(deal.line for deal in deals if deal.no_history == state)
         if lines:
             sentence = (
-                f"{len(lines):,} {words}: they are kept without a history and counted in no figure."
+                f"{counted(len(lines), words[0], words[1])} {words[2]}: kept without a history and "
+                "counted in no figure."
             )
             if state == "open_without_opening":
                 sentence += " Count them from a day of your choice with --open-undated-at."
             findings.append(Finding(state, sentence, lines[:_LINES_KEPT]))
     early = tuple(d.line for d in deals if d.stage_since and d.opened and d.stage_since < d.opened)
     if early:
-        sentence = f"{len(early):,} deals changed stage before they were opened: taken as opened."
+        deals_word = counted(len(early), "deal", "deals")
+        sentence = f"{deals_word} changed stage before the opening: taken as opened."
         findings.append(Finding("stage_before_opening", sentence, early[:_LINES_KEPT]))
     foreign = Counter(
         deal.currency
@@ -239,8 +255,8 @@ def _look_at(deals: Sequence[ParsedDeal], options: Options) -> list[Finding]:
     )
     for currency, count in foreign.most_common():
         sentence = (
-            f"{count:,} amounts are in {currency}; the company counts in "
-            f"{options.company_currency}. Without exchange rates they are counted as missing."
+            f"{counted(count, 'amount is', 'amounts are')} in {currency}; the company counts in "
+            f"{options.company_currency}. Without exchange rates these count as missing."
         )
         findings.append(Finding("currency", sentence))
     for field in ("customer", "rep", "product", "source", "lost_reason"):
@@ -270,6 +286,11 @@ def _spellings(field: str, counts: Counter[str]) -> Iterable[Finding]:
             f"The {word} {_few(damaged)} look like values that a spreadsheet turned into dates."
         )
         yield Finding("damaged", sentence)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its word: 1 deal, 2,089 deals."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _few(names: Sequence[str], most: int = 5) -> str:

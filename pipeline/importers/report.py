@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.importers import columns
-from pipeline.importers.batch import Batch
+from pipeline.importers.batch import Batch, counted
 from pipeline.importers.parsed import ParsedFile
 
 _SHOWN_ROWS = 10
@@ -66,7 +66,7 @@ def batch_lines(batch: Batch) -> list[str]:
         + (f" ({undated[outcome]:,} without dates)" if undated[outcome] else "")
         for outcome in ("won", "lost", "open")
     ]
-    lines.append(f"{len(batch.deals):,} deals: {', '.join(words)}")
+    lines.append(f"{counted(len(batch.deals), 'deal', 'deals')}: {', '.join(words)}")
     open_stages = Counter(
         planned.deal.stage for planned in batch.deals if planned.deal.outcome == "open"
     )
@@ -94,14 +94,28 @@ def batch_lines(batch: Batch) -> list[str]:
         if empty:
             lines.append(f"  without {words_}: {empty:,}")
     lines += [f"Look at: {finding.sentence}{_lines(finding.lines)}" for finding in batch.findings]
-    if batch.rejected:
-        lines.append(f"{len(batch.rejected):,} rows do not go in:")
-        for row in batch.rejected[:_SHOWN_ROWS]:
-            where = f", {row.column}" if row.column else ""
-            lines.append(f"  {row.file}, line {row.line}{where}: {row.reason}")
-        if len(batch.rejected) > _SHOWN_ROWS:
-            lines.append(f"  and {len(batch.rejected) - _SHOWN_ROWS:,} more")
+    lines += _rejected_lines(batch)
     lines += assumptions(batch)
+    return lines
+
+
+def _rejected_lines(batch: Batch) -> list[str]:
+    """The rows that do not go in, those of one reason together."""
+    if not batch.rejected:
+        return []
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for row in batch.rejected:
+        groups.setdefault((row.file, row.column, row.reason), []).append(row.line)
+    lines = [f"{counted(len(batch.rejected), 'row does', 'rows do')} not go in:"]
+    for (file, column, reason), numbers in list(groups.items())[:_SHOWN_ROWS]:
+        place = f", {column}" if column else ""
+        where = f"line {numbers[0]}"
+        if len(numbers) > 1:
+            where = f"{len(numbers):,} rows, the first on line {numbers[0]}"
+        lines.append(f"  {file}, {where}{place}: {reason}")
+    if len(groups) > _SHOWN_ROWS:
+        shown = sum(len(numbers) for numbers in list(groups.values())[:_SHOWN_ROWS])
+        lines.append(f"  and {len(batch.rejected) - shown:,} more")
     return lines
 
 
@@ -114,8 +128,9 @@ def assumptions(batch: Batch) -> list[str]:
     lines = [f"Not told by this kind of file: {_NOT_TOLD[name]}." for name in formats]
     first = ", ".join(dict.fromkeys(plan.first.name for plan in batch.pipelines.values()))
     lines.append(
-        f"Assumed: {dated:,} deals were opened in the first stage ({first}). Their path is "
-        "unknown, so they count in velocity and are left out of funnel figures."
+        f"Assumed: {counted(dated, 'deal was', 'deals were')} opened in the first stage "
+        f"({first}). The path is unknown, so these deals count in velocity and are left out of "
+        "funnel figures."
     )
     return lines
 

@@ -16,9 +16,9 @@ from pipeline.services.import_rows import COMPARED, STATED_STAGE, Run, as_text
 _CHUNK = 5_000
 _CACHED = ("stage", "outcome", "opened_on", "closed_on", "stage_entered_on", "path")
 _CONFLICTS: Mapping[str, str] = {
-    "opened_otherwise": "were opened on another day than their file says; the day here was kept",
-    "stands_otherwise": "stand in another stage than their file says; the stage here was kept",
-    "moved_after_closing": "were moved here after the day on which their file closes them; "
+    "opened_otherwise": "Opened on another day than the file says; the day here was kept",
+    "stands_otherwise": "In another stage than the file says; the stage here was kept",
+    "moved_after_closing": "Moved here after the day on which the file closes the deal; "
     "the history here was kept",
 }
 
@@ -158,7 +158,7 @@ def change_deals(
     sentences = []
     for kind, external in conflicts.items():
         shown = ", ".join(external[:5]) + (", ..." if len(external) > 5 else "")
-        sentences.append(f"{len(external):,} deals {_CONFLICTS[kind]}: {shown}.")
+        sentences.append(f"{_CONFLICTS[kind]} ({len(external):,}): {shown}.")
     return Changed(len(touched), len(moves), len(changes), tuple(sentences))
 
 

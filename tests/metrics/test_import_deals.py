@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -217,7 +218,7 @@ def test_what_people_moved_here_is_not_undone(import_: Import, company: Company)
     )
     before = counts()
     said = import_(content)
-    assert "stand in another stage than their file says" in said
+    assert "In another stage than the file says" in said
     assert counts() == before
     assert deal("1").stage_id == offer.pk
 
@@ -236,7 +237,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
 
 def test_rejected_rows_are_written_and_can_be_corrected(import_: Import, tmp_path: Path) -> None:
     said = import_(HEAD + "1,=A1,Won,2025-02-31,2025-03-01,5\n2,Elm,New,2025-01-13,,5\n")
-    assert "1 rows do not go in" in said
+    assert "1 row does not go in" in said
     assert "line 2, created" in said
     file = tmp_path / "deals-rejected.csv"
     rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
@@ -268,7 +269,7 @@ def test_broken_files_are_never_half_imported(import_: Import, broken: Broken) -
         assert f"{broken.deals} new deals" in said
         assert Deal.objects.count() == broken.deals
         if broken.rejected:
-            assert f"{len(broken.rejected)} rows do not go in" in said
+            assert re.search(rf"^{len(broken.rejected)} rows? do(es)? not go in", said, re.M)
         assert check_facts() == []
 
 

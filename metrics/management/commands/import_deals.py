@@ -148,7 +148,7 @@ class Command(BaseCommand):
                 name: told[name] for name in ("velocity_number", "velocity_cycle") if told.get(name)
             },
         )
-        self._say([f"Made the company {company.name} ({company.timezone}, {company.currency})."])
+        self._say([f"New company: {company.name} ({company.timezone}, {company.currency})."])
         return company
 
     def _read(

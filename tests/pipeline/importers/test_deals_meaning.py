@@ -223,3 +223,20 @@ def test_names_are_made_of_customer_and_product_where_there_is_none() -> None:
     )
     assert [d.name for d in found.deals] == ["Oak, Plus", "Plus", "3"]
     assert [d.amount for d in found.deals] == [Decimal("5.00"), None, None]
+
+
+def test_a_file_in_which_most_ids_repeat_is_taken_for_a_history() -> None:
+    text = rows(*(f"{n % 5},a,New,2025-01-13,,5" for n in range(20)))
+    with pytest.raises(ImportRefused, match="one row a change"):
+        batch(text)
+    assert len(batch(rows(*(f"{n},a,New,2025-01-13,,5" for n in range(20)))).deals) == 20
+
+
+def test_rows_rejected_for_one_reason_are_told_together() -> None:
+    from pipeline.importers.report import batch_lines
+
+    found = batch(rows(*(f"{n},a,,2025-01-13,,5" for n in range(30)), "99,a,New,2025-01-13,,5"))
+    said = batch_lines(found)
+    assert "30 rows do not go in:" in said
+    assert any("30 rows, the first on line 2, stage" in line for line in said)
+    assert any(line.startswith("1 deal:") for line in said)
