@@ -120,14 +120,15 @@ def done(
     text: str,
     default: str,
     undo: str = "",
+    anchor: str = "",
     deal_id: int | None = None,
     stages: frozenset[int] | None = None,
 ) -> HttpResponse:
     """It worked: say so, and show the page that asked as it is now.
 
     `default` is the page to show when none is known; `deal_id` the deal that it was about, whose
-    card or row is come back to; `stages` those whose deals changed, None where not known.
-    Messages carry the address of their undo as extra_tags.
+    card or row is come back to, unless `anchor` names another element; `stages` those whose
+    deals changed, None where not known. Messages carry the address of their undo as extra_tags.
     """
     back = came_from(request, default=default)
     if scripted(request):
@@ -139,7 +140,8 @@ def done(
         response["HX-Redirect"] = back
         return response
     messages.success(request, text, extra_tags=undo)
-    return SeeOther(back if deal_id is None else f"{back}#deal-{deal_id}")
+    anchor = anchor or ("" if deal_id is None else f"deal-{deal_id}")
+    return SeeOther(f"{back}#{anchor}" if anchor else back)
 
 
 def _drawn(
