@@ -21,12 +21,9 @@ _NO_PAGE = "the service exists, its page comes with the work floor"
 NOT_ASKED_FOR: dict[str, str] = {
     "company.settings": "settings are set by commands until their page exists",
     "company.view": "every member's; the frame shows the company to whoever is in it",
-    "deal.change": _NO_PAGE,
     "deal.correct": _NO_PAGE,
     "deal.import": _NO_PAGE,
-    "deal.move": _NO_PAGE,
     "deal.open": _NO_PAGE,
-    "deal.view": _NO_PAGE,
 }
 
 

@@ -9,10 +9,30 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from tests.personas import Workspace
+from accounts.roles import Role
+from accounts.tenancy.context import company_context
+from pipeline.models import SavedSegment, StageTransition
+from tests.personas import NOW, Workspace
 
 PREFIX = "w/<slug:company_slug>/"
 MISSING = 999_999_999  # an id that nobody has
+
+
+def _transition(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        found = StageTransition.objects.filter(deal_id=workspace.deals["open"]).order_by("-number")
+        return int(found[0].pk)
+
+
+def _segment(workspace: Workspace) -> int:
+    owner = workspace.members[Role.OWNER]
+    values = {"query": "late=1", "shared": True, "created_at": NOW}
+    with company_context(workspace.company.pk):
+        segment, _new = SavedSegment.objects.get_or_create(
+            name=f"{workspace.company.name} late", membership=owner, defaults=values
+        )
+        return int(segment.pk)
+
 
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
@@ -21,6 +41,10 @@ ARGUMENTS: dict[str, Value] = {
     "key": "none",
     "uidb36": "1",
     "kind": "csv",
+    "deal_id": lambda w: w.deals["open"],
+    "stage_id": lambda w: w.stages["Booked"].pk,
+    "transition_id": _transition,
+    "segment_id": _segment,
     "metrics:velocity_chart name": "trend",
     "metrics:funnel_chart name": "funnel",
 }
