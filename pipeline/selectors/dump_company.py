@@ -287,10 +287,10 @@ def _users_query(tables: tuple[Owned, ...], company_id: int) -> sql.Composed:
 def _copy(path: Path, query: str | sql.Composed, options: str) -> _File:
     """COPY the rows of a query into a file, counting and fingerprinting them on the way."""
     digest, rows = hashlib.sha256(), 0
-    body = query if isinstance(query, sql.Composed) else sql.SQL(query)  # type: ignore[arg-type]
+    body = query if isinstance(query, sql.Composed) else sql.SQL(query)
     statement = sql.SQL("COPY ({}) TO STDOUT WITH ({})").format(
         body,
-        sql.SQL(options),  # type: ignore[arg-type]
+        sql.SQL(options),
     )
     with connection.cursor() as cursor, path.open("wb") as file:
         with cursor.copy(statement) as copy:

@@ -48,26 +48,31 @@ def _belongs_to_a_company(model: type[models.Model]) -> bool:
 
 def _owned(model: type[models.Model]) -> Owned:
     label = model._meta.label_lower
-    columns, decimals, keys, users, secrets = [], [], {}, [], []
+    columns: list[str] = []
+    decimals: list[str] = []
+    keys: dict[str, str] = {}
+    users: list[str] = []
+    secrets: list[str] = []
     for field in model._meta.concrete_fields:
-        if field.column in DERIVED.get(label, ()) or field.generated:
+        column = str(field.column)
+        if column in DERIVED.get(label, ()) or field.generated:
             continue
         if field.unique and not field.primary_key:
-            secrets.append(field.column)
+            secrets.append(column)
             continue
         if isinstance(field, models.ForeignKey):
             target = field.related_model
             if target is Company:
                 continue
             if target is User:
-                users.append(field.column)
+                users.append(column)
             elif isinstance(target, type) and _belongs_to_a_company(target):
-                keys[field.column] = target._meta.label_lower
+                keys[column] = target._meta.label_lower
             else:
                 raise TypeError(f"{label}.{field.name} points to what no dump holds")
         if isinstance(field, models.DecimalField):
-            decimals.append(field.column)
-        columns.append(field.column)
+            decimals.append(column)
+        columns.append(column)
     return Owned(
         label=label,
         table=model._meta.db_table,

@@ -37,7 +37,7 @@ def temporary_table(name: str, columns: str) -> None:
         cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
                 sql.Identifier(name),
-                sql.SQL(columns),  # type: ignore[arg-type]
+                sql.SQL(columns),
             )
         )
 

@@ -153,9 +153,7 @@ def _insert(
     if not len(ids[table.label].old):
         return
     bulk.temporary_table("load_json", "row jsonb")
-    statement = sql.SQL("COPY load_json FROM STDIN WITH ({})").format(
-        sql.SQL(_JSON_LINES)  # type: ignore[arg-type]
-    )
+    statement = sql.SQL("COPY load_json FROM STDIN WITH ({})").format(sql.SQL(_JSON_LINES))
     fixed = {"company_id": company.pk, **defaults}
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for line, row in _lines(folder, table.label):
@@ -180,8 +178,9 @@ def _defaults(table: Owned) -> dict[str, Any]:
     """What derived columns hold until they are derived again."""
     values: dict[str, Any] = {}
     for field in table.model._meta.concrete_fields:
-        if field.column in DERIVED.get(table.label, ()):
-            values[field.column] = "\\x" if isinstance(field, models.BinaryField) else None
+        column = str(field.column)
+        if column in DERIVED.get(table.label, ()):
+            values[column] = "\\x" if isinstance(field, models.BinaryField) else None
     return values
 
 
@@ -198,8 +197,9 @@ def _translate(
     if unknown:
         raise Unreadable(_fault(table.label, line, unknown[0], "this version knows no such column"))
     for field in table.model._meta.concrete_fields:
-        if field.column in table.columns and field.column not in row:
-            row[field.column] = _default(field)  # a column younger than the dump
+        column = str(field.column)
+        if column in table.columns and column not in row:
+            row[column] = _default(field)  # a column younger than the dump
     row["id"] = ids[table.label].of(row["id"])
     for column, target in table.keys.items():
         if row[column] is not None:
