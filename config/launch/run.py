@@ -102,8 +102,11 @@ class Run:
         self._start_engines()
         self._write_down()
         self._supervisor.on_return = self._write_down
-        self._prepare()
+        self._migrate()
+        self._collect_static()
         self._start_programs()
+        if os.environ.get("DEMO", "1") != "0":
+            self._make_demo()  # while the programs start: it is one transaction
         self._wait_until_ready()
         self._say_where()
         self._supervisor.watch()
@@ -121,15 +124,20 @@ class Run:
         say(f"  Database {private}")
         say(f"  Queue    {'private Redis' if redis else 'from REDIS_URL'}")
 
-    def _prepare(self) -> None:
-        environment = self._environment(owner=True)
-        if OWNER_ONLY in environment:
-            self._manage("Schema", "migrate", "--no-input")
-        else:
+    def _migrate(self) -> None:
+        """Bring the schema up to date; a private database that this code has migrated is."""
+        if OWNER_ONLY not in self._environment(owner=True):
             say(f"  {OWNER_ONLY} is not set, so migrations are not run (docs/operations.md).")
-        self._collect_static()
-        if os.environ.get("DEMO", "1") != "0":
-            self._make_demo()
+            return
+        postgres = self._engines.postgres
+        stamp = postgres.folder / "migrated" if postgres else None
+        code = [REPOSITORY / name for name in ("accounts", "pipeline", "metrics", "config")]
+        wanted = _fingerprint([*code, REPOSITORY / "requirements" / "app.txt"], "*.py")
+        if stamp and stamp.exists() and stamp.read_text() == wanted:
+            return
+        self._manage("Schema", "migrate", "--no-input")
+        if stamp:
+            stamp.write_text(wanted)
 
     def _manage(self, title: str, *arguments: str, answer: Path | None = None) -> None:
         """One command of manage.py as the operator, its output in a log; its failure is ours."""
@@ -280,11 +288,11 @@ class Run:
         say(f"\n  Logs     {self._logs}\n  Ctrl-C stops everything and keeps the data.")
 
 
-def _fingerprint(paths: list[Path]) -> str:
+def _fingerprint(paths: list[Path], pattern: str = "*") -> str:
     """Whether files have changed: their names, sizes and times."""
     digest = hashlib.sha256()
     for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        for file in sorted(path.rglob(pattern)) if path.is_dir() else [path]:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
