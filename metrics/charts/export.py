@@ -5,6 +5,7 @@ import io
 import re
 
 from metrics.charts.svg import Chart, clean
+from pipeline.exports import inert
 
 # The light tokens of static/app.css, resolved: a file has no page around it.
 _RULES = """
@@ -27,7 +28,6 @@ text{font:500 12px Inter,system-ui,sans-serif;fill:#5f6778}
 .dots{stroke:#7a8194;stroke-dasharray:2 2}.hit{fill:none}
 .hatch-line{stroke:#d9571b;stroke-width:4}.hatch-fill{fill:#d9571b;opacity:.45}
 """
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def svg_file(chart: Chart, *, caption: str) -> str | None:
@@ -61,13 +61,11 @@ def csv_file(chart: Chart) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(chart.table.raw_head)
+    writer.writerow([_inert(cell) for cell in chart.table.raw_head])
     for row in chart.table.raw:
         writer.writerow(["" if cell is None else _inert(cell) for cell in row])
     return out.getvalue()
 
 
 def _inert(cell: str | int | float) -> str | int | float:
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    return inert(cell) if isinstance(cell, str) else cell

@@ -14,15 +14,19 @@ from pipeline.importers.parsed import ParsedFile, RejectedRow
 from pipeline.importers.values import original
 
 OWN_HEADINGS = ("import: file", "import: line", "import: column", "import: reason")
-_FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n")
+_FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠")
+_BREAKS = ("\t", "\r", "\n")
 
 
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet runs. Numbers stay as they are, else `-5` would be damaged."""
     text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if not text.startswith(_FORMULA_STARTS):
-        return text
-    return text if _is_number(text) else "'" + text
+    return "'" + text if _would_run(text) and not _is_number(text) else text
+
+
+def _would_run(text: str) -> bool:
+    """Leading blanks do not hide a formula: some programs drop them."""
+    return text.startswith(_BREAKS) or text.lstrip().startswith(_FORMULA_STARTS)
 
 
 def _is_number(text: str) -> bool:
@@ -83,6 +87,6 @@ def restored(table: Table) -> Table:
 
 
 def _plain(cell: Cell) -> Cell:
-    if isinstance(cell, str) and cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS):
+    if isinstance(cell, str) and cell.startswith("'") and safe_cell(cell[1:]) == cell:
         return cell[1:]
     return cell
