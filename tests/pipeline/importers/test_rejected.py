@@ -42,7 +42,19 @@ def test_a_corrected_file_of_rejected_rows_goes_in() -> None:
 
 
 def test_formulas_are_kept_from_running() -> None:
-    for text in ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "|calc", "%x", "\t=1", "\r=1", "\n=1"):
+    for text in (
+        "=1+1",
+        "+1+1",
+        "-1+1",
+        "@SUM(A1)",
+        "|calc",
+        "%x",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "  =1",
+        "\n x",
+    ):
         assert safe_cell(text).startswith("'")
     for text in ("-5", "+5", "-5.5", "5", "a=b", ""):
         assert safe_cell(text) == text
