@@ -81,3 +81,11 @@ def last_instant(packed: bytes) -> datetime | None:
         return None
     at, _on, _stage = RECORD.unpack(packed[-RECORD.size :])
     return _EPOCH + timedelta(microseconds=at)
+
+
+def unpack(packed: bytes) -> list[tuple[datetime, date, int]]:
+    """The visits of a packed history, in their order: (entered_at, entered_on, stage id)."""
+    return [
+        (_EPOCH + timedelta(microseconds=at), date.fromordinal(on + _EPOCH_DAY), stage)
+        for at, on, stage in RECORD.iter_unpack(packed)
+    ]

@@ -1,10 +1,16 @@
 from django.urls import path, re_path
 
 from pipeline.views.board import board_column, board_page
+from pipeline.views.contacts import contact_add, contact_edit, contact_retire
+from pipeline.views.deal import deal
 from pipeline.views.deal_bulk import deal_bulk, deal_bulk_undo
+from pipeline.views.deal_close import deal_lose, deal_win
+from pipeline.views.deal_edit import deal_edit
 from pipeline.views.deal_list import deal_export, deal_list_page
 from pipeline.views.deal_move import deal_move, transition_withdraw
+from pipeline.views.notes import activity_add, email, note, note_add
 from pipeline.views.saved_segments import segment_change, segment_save
+from pipeline.views.transition_correct import transition_correct
 
 app_name = "pipeline"
 urlpatterns = [
@@ -22,5 +28,26 @@ urlpatterns = [
         "transitions/<int:transition_id>/withdraw/",
         transition_withdraw,
         name="transition_withdraw",
+    ),
+    # The deal page
+    path("deals/<int:deal_id>/", deal, name="deal"),
+    path("deals/<int:deal_id>/win/", deal_win, name="deal_win"),
+    path("deals/<int:deal_id>/lose/", deal_lose, name="deal_lose"),
+    path("deals/<int:deal_id>/edit/<slug:field>/", deal_edit, name="deal_edit"),
+    path("deals/<int:deal_id>/notes/", note_add, name="note_add"),
+    path("deals/<int:deal_id>/activities/", activity_add, name="activity_add"),
+    path("notes/<int:note_id>/", note, name="note"),
+    path("emails/<int:email_id>/", email, name="email"),
+    path(
+        "transitions/<int:transition_id>/correct/", transition_correct, name="transition_correct"
+    ),
+    path("customers/<int:customer_id>/contacts/add/", contact_add, name="contact_add"),
+    path(
+        "customers/<int:customer_id>/contacts/<int:contact_id>/", contact_edit, name="contact_edit"
+    ),
+    path(
+        "customers/<int:customer_id>/contacts/<int:contact_id>/retire/",
+        contact_retire,
+        name="contact_retire",
     ),
 ]

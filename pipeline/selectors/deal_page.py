@@ -1,0 +1,439 @@
+"""One deal: how far it came, what is known about it, who decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts import formats
+from accounts.formats import Style
+from pipeline import paths
+from pipeline.models import Contact, Deal, LossLevel, Stage
+from pipeline.selectors.deal_filters import LATE, VERY_LATE
+from pipeline.selectors.moves_allowed import StageChoice
+
+_RELATED = (
+    "customer",
+    "rep__team",
+    "product",
+    "source",
+    "lost_reason",
+    "competitor",
+    "stage",
+    "pipeline",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage of the path: `state` is done, jumped, back, now, todo, unknown, won or lost."""
+
+    name: str
+    state: str
+    said: str  # "done" and the like in words, for those who cannot see the mark
+    day: str = ""
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what is known. `field` names its form; empty where it is not edited."""
+
+    field: str
+    label: str
+    value: str
+    note: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact of the customer. `tone` and `decides` say whether they decide."""
+
+    id: int
+    name: str
+    title: str
+    email: str
+    phone: str
+    decides: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DealPage:
+    """Everything of the page but its timeline, ready to print."""
+
+    id: int
+    name: str
+    version: int
+    pipeline: str
+    outcome: str
+    stage_id: int | None
+    status: str  # a tag: "Held", "Won on 4 Sep"
+    tone: str
+    steps: tuple[Step, ...]
+    age: str  # how long it is in its stage, against the usual
+    age_tone: str
+    exit_criterion: str
+    notices: tuple[str, ...]
+    reopening: str  # what a move to a stage would do to a closed deal
+    next_step: str
+    next_due: str
+    next_tone: str
+    facts: tuple[Fact, ...]
+    learned: tuple[Fact, ...]  # why it was won or lost
+    customer_id: int | None
+    customer: str
+    contacts: tuple[Person, ...]
+    nobody_decides: str
+    targets: tuple[StageChoice, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome == Deal.Outcome.OPEN
+
+    @property
+    def is_closed(self) -> bool:
+        return self.outcome in (Deal.Outcome.WON, Deal.Outcome.LOST)
+
+
+def deal_page(*, deal_id: int, style: Style, today: date) -> DealPage | None:
+    """The deal as its page prints it; None where this company has none of that id."""
+    deal = Deal.objects.select_related(*_RELATED).filter(pk=deal_id).first()
+    if deal is None:
+        return None
+    return _Writer(deal, style=style, today=today).page()
+
+
+class _Writer:
+    """Writes one deal for one reader."""
+
+    def __init__(self, deal: Deal, *, style: Style, today: date) -> None:
+        self.deal, self.style, self.today = deal, style, today
+        self.all_stages = list(Stage.objects.filter(pipeline_id=deal.pipeline_id).order_by("id"))
+        self.by_id = {stage.pk: stage for stage in self.all_stages}
+        self.open = sorted(
+            (s for s in self.all_stages if s.kind == Stage.Kind.OPEN and s.position is not None),
+            key=lambda s: s.position,
+        )
+        self.visits = paths.unpack(bytes(deal.path))
+
+    def day(self, value: date) -> str:
+        return formats.day(value, self.style, today=self.today)
+
+    def days(self, value: int) -> str:
+        return formats.days(value, self.style) or ""
+
+    def page(self) -> DealPage:
+        deal = self.deal
+        people = self.contacts()
+        targets = tuple(
+            StageChoice(s.pk, s.name, str(n) if n < 10 else "")
+            for n, s in enumerate(self.open, 1)
+            if s.pk != deal.stage_id
+        )
+        stage = self.standing_for(deal.stage_id)
+        age, age_tone = self.age(stage)
+        step, due, step_tone = self.next_step()
+        status, tone = self.status()
+        return DealPage(
+            id=deal.pk,
+            name=deal.name,
+            version=deal.version,
+            pipeline=deal.pipeline.name,
+            outcome=deal.outcome,
+            stage_id=deal.stage_id,
+            status=status,
+            tone=tone,
+            steps=self.steps(),
+            age=age,
+            age_tone=age_tone,
+            exit_criterion=stage.exit_criterion if stage and self.is_open else "",
+            notices=self.notices(),
+            reopening=self.reopening(),
+            next_step=step,
+            next_due=due,
+            next_tone=step_tone,
+            facts=self.facts(),
+            learned=self.learned(),
+            customer_id=deal.customer_id,
+            customer=deal.customer.name if deal.customer else "",
+            contacts=people,
+            nobody_decides=self.nobody_decides(people),
+            targets=targets,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.deal.outcome == Deal.Outcome.OPEN)
+
+    # Where it is ---------------------------------------------------------------------------------
+
+    def standing_for(self, stage_id: int | None) -> Stage | None:
+        """A stage, or what stands for it since it was retired."""
+        stage = self.by_id.get(stage_id or 0)
+        seen = set()
+        while stage is not None and stage.retired_at and stage.replaced_by_id:
+            if stage.pk in seen:
+                break
+            seen.add(stage.pk)
+            stage = self.by_id.get(stage.replaced_by_id)
+        return stage
+
+    def status(self) -> tuple[str, str]:
+        deal = self.deal
+        if deal.outcome == Deal.Outcome.WON:
+            return _("Won on {day}").format(day=self.day(deal.closed_on)), "better"
+        if deal.outcome == Deal.Outcome.LOST:
+            return _("Lost on {day}").format(day=self.day(deal.closed_on)), "danger"
+        if deal.stage is None:
+            return _("No stage"), "watch"
+        return deal.stage.name, "accent"
+
+    def age(self, stage: Stage | None) -> tuple[str, str]:
+        """Days in the present stage beside the usual ones, with a tone past them."""
+        if not self.is_open or self.deal.stage_entered_on is None:
+            return "", ""
+        days = max(0, (self.today - self.deal.stage_entered_on).days)
+        usual = stage.usual_days if stage else None
+        if usual is None:
+            return _("{days} in this stage").format(days=self.days(days)), ""
+        text = _("{days} in this stage, usual {usual}").format(
+            days=self.days(days), usual=formats.number(usual, self.style)
+        )
+        tone = "danger" if days > VERY_LATE * usual else "watch" if days > LATE * usual else ""
+        return text, tone
+
+    def steps(self) -> tuple[Step, ...]:
+        """The open stages in their order, and the end. See docs/metrics.md: reached, visited."""
+        places = {
+            s.pk: found.position
+            for s in self.all_stages
+            if (found := self.standing_for(s.pk)) is not None
+            and found.kind == Stage.Kind.OPEN
+            and found.position is not None
+        }
+        walk = [(on, places.get(stage), self.by_id[stage].kind) for _at, on, stage in self.visits]
+        now = places.get(self.deal.stage_id or 0) if self.is_open else None
+        reached = self.reached([s.position for s in self.open], walk)
+        steps = [
+            self.step(stage, reached=reached, walk=walk, now=now)
+            for stage in self.open
+            if stage.position is not None
+        ]
+        return (*steps, self.end())
+
+    def reached(
+        self, positions: Sequence[int | None], walk: Sequence[tuple[date, int | None, str]]
+    ) -> dict[int, date]:
+        """The first day on which it stood at or beyond each position, or was won for good."""
+        found: dict[int, date] = {}
+        for n, position in enumerate(p for p in positions if p is not None):
+            if n == 0 and walk:
+                found[position] = walk[0][0]
+                continue
+            days = [on for on, place, _kind in walk if place is not None and place >= position]
+            if not days and self.deal.outcome == Deal.Outcome.WON:
+                days = [walk[-1][0]]
+            if days:
+                found[position] = days[0]
+        return found
+
+    def step(
+        self,
+        stage: Stage,
+        *,
+        reached: dict[int, date],
+        walk: Sequence[tuple[date, int | None, str]],
+        now: int | None,
+    ) -> Step:
+        position = stage.position or 0
+        if position == now:
+            age, tone = self.age(stage)
+            entered = self.deal.stage_entered_on
+            since = _("since {day}").format(day=self.day(entered)) if entered else ""
+            return Step(stage.name, "now", _("It is here"), since, age, tone)
+        if not self.deal.path_known and position not in {p for _d, p, _k in walk}:
+            return Step(stage.name, "unknown", _("Not known"))
+        day = reached.get(position)
+        if day is None:
+            return Step(stage.name, "todo", _("Not reached"))
+        if now is not None and position > now:
+            return Step(stage.name, "back", _("Reached before, fell back"), self.day(day))
+        if not self.visited(position, walk):
+            return Step(stage.name, "jumped", _("Jumped over"), "", _("jumped over"))
+        left = next((reached[p] for p in sorted(reached) if p > position), self.deal.closed_on)
+        spent = self.days((left - day).days) if left is not None and left >= day else ""
+        return Step(stage.name, "done", _("Done"), self.day(day), spent)
+
+    @staticmethod
+    def visited(position: int, walk: Sequence[tuple[date, int | None, str]]) -> bool:
+        """Did it stand there before it first stood beyond?"""
+        for _day, place, _kind in walk:
+            if place == position:
+                return True
+            if place is not None and place > position:
+                return False
+        return False
+
+    def end(self) -> Step:
+        deal = self.deal
+        if deal.outcome == Deal.Outcome.WON and deal.closed_on:
+            took = self.took()
+            return Step(_("Won"), "won", _("Done"), self.day(deal.closed_on), took)
+        if deal.outcome == Deal.Outcome.LOST and deal.closed_on:
+            return Step(_("Lost"), "lost", _("Done"), self.day(deal.closed_on), self.took())
+        return Step(_("Won or lost"), "todo", _("Not reached"))
+
+    def took(self) -> str:
+        deal = self.deal
+        if deal.opened_on is None or deal.closed_on is None:
+            return ""
+        return _("after {days}").format(days=self.days((deal.closed_on - deal.opened_on).days))
+
+    def notices(self) -> tuple[str, ...]:
+        said = []
+        if not self.deal.path_known:
+            said.append(
+                _(
+                    "This deal was imported without its path: only its opening, its present stage"
+                    " and its closing are known. It counts in velocity, and is left out of the"
+                    " funnel and of times in stage."
+                )
+            )
+        if self.deal.outcome == Deal.Outcome.NONE:
+            said.append(
+                _(
+                    "No move of this deal holds: all were withdrawn. It counts in no figure until"
+                    " it is moved to a stage again."
+                )
+            )
+        stage = self.by_id.get(self.deal.stage_id or 0)
+        if stage is not None and stage.retired_at and self.is_open:
+            standing = self.standing_for(stage.pk)
+            said.append(
+                _("{stage} is not used any more; the deal counts as {other}.").format(
+                    stage=stage.name, other=standing.name
+                )
+                if standing is not None and standing.pk != stage.pk
+                else _("{stage} is not used any more. Move the deal on.").format(stage=stage.name)
+            )
+        return tuple(said)
+
+    def reopening(self) -> str:
+        deal = self.deal
+        if deal.closed_on is None:
+            return ""
+        texts = {
+            Deal.Outcome.WON: _(
+                "Moving it to a stage reopens it: that it was won on {day} counts no more, and the"
+                " days that it lay closed count in its cycle."
+            ),
+            Deal.Outcome.LOST: _(
+                "Moving it to a stage reopens it: that it was lost on {day} counts no more, and"
+                " the days that it lay closed count in its cycle."
+            ),
+        }
+        return texts[deal.outcome].format(day=self.day(deal.closed_on))
+
+    # What is known -------------------------------------------------------------------------------
+
+    def next_step(self) -> tuple[str, str, str]:
+        deal = self.deal
+        if not deal.next_step and deal.next_step_on is None:
+            return "", "", "watch" if self.is_open else ""
+        if deal.next_step_on is None:
+            return deal.next_step, "", ""
+        late = (self.today - deal.next_step_on).days
+        if not self.is_open:
+            return deal.next_step, self.day(deal.next_step_on), ""
+        if late > 0:
+            due = _("was due {day}").format(day=self.day(deal.next_step_on))
+            return deal.next_step, due, "watch"
+        due = (
+            _("due today") if late == 0 else _("due {day}").format(day=self.day(deal.next_step_on))
+        )
+        return deal.next_step, due, "accent" if late == 0 else ""
+
+    def facts(self) -> tuple[Fact, ...]:
+        deal = self.deal
+        source = deal.source
+        channel = source.get_channel_display() if source and source.channel else ""
+        team = deal.rep.team.name if deal.rep and deal.rep.team else ""
+        return (
+            self.fact("amount", _("Amount"), self.money(deal.amount), _("No amount yet")),
+            self.fact("customer", _("Customer"), deal.customer, _("No customer")),
+            self.fact("rep", _("Rep"), deal.rep, _("Nobody"), team),
+            self.fact("product", _("Product"), deal.product, _("No product")),
+            self.fact("source", _("Source"), source, _("Not known"), channel),
+            Fact("", _("Opened"), self.day(deal.opened_on) if deal.opened_on else _("Not known")),
+        )
+
+    @staticmethod
+    def fact(field: str, label: str, value: Any, none: str, note: str = "") -> Fact:
+        text = str(value) if value else ""
+        return Fact(field, label, text or none, note, missing=not text)
+
+    def money(self, amount: Decimal | None) -> str:
+        if amount is None:
+            return ""
+        style = Style(self.style.locale, self.deal.currency)
+        if amount == amount.to_integral_value():
+            return formats.money(float(amount), style) or ""
+        return f"{formats.number(float(amount), style, decimals=2)} {self.deal.currency}"
+
+    def learned(self) -> tuple[Fact, ...]:
+        deal = self.deal
+        if deal.outcome == Deal.Outcome.WON:
+            reason = deal.won_reason
+            return (self.fact("won_reason", _("What made them buy"), reason, _("Nobody said")),)
+        if deal.outcome != Deal.Outcome.LOST:
+            return ()
+        level = LossLevel(deal.lost_reason.level).label if deal.lost_reason else ""
+        detail = deal.lost_reason.detail if deal.lost_reason else ""
+        facts = [
+            self.fact(
+                "lost_reason",
+                _("Why it was lost"),
+                level,
+                _("Nobody said"),
+                detail if detail.casefold() != level.casefold() else "",
+            )
+        ]
+        if deal.competitor is not None:
+            facts.append(Fact("", _("Competitor"), deal.competitor.name))
+        return tuple(facts)
+
+    # Who decides ---------------------------------------------------------------------------------
+
+    def contacts(self) -> tuple[Person, ...]:
+        if self.deal.customer_id is None:
+            return ()
+        rows = Contact.objects.filter(customer_id=self.deal.customer_id, retired_at=None)
+        answers = {
+            True: (_("Decides"), "better"),
+            False: (_("Does not decide"), ""),
+            None: (_("Not asked whether they decide"), "watch"),
+        }
+        order = {True: 0, None: 1, False: 2}
+        found = sorted(rows, key=lambda c: (order[c.decides], c.name.casefold(), c.pk))
+        return tuple(
+            Person(c.pk, c.name, c.title, c.email, c.phone, *answers[c.decides]) for c in found
+        )
+
+    def nobody_decides(self, people: Sequence[Person]) -> str:
+        if self.deal.customer_id is None or not self.is_open:
+            return ""
+        if any(person.tone == "better" for person in people):
+            return ""
+        if not people:
+            return _(
+                "Nobody is known there yet. Who decides? Deals slow down with the wrong person."
+            )
+        return _(
+            "Nobody who decides is known. Ask who does: deals slow down with the wrong person."
+        )
