@@ -4,6 +4,7 @@ A missing or malformed value stops the start with a sentence; .env.example lists
 """
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import Env
 
@@ -106,10 +107,12 @@ DATABASE_ROUTERS = ["accounts.tenancy.router.OwnerMigratesRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
+# The cache has a Redis database of its own: clearing it must not clear the broker's messages.
+CACHE_URL = env.str("CACHE_URL", "") or urlsplit(REDIS_URL)._replace(path="/1").geturl()
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": CACHE_URL,
         "KEY_PREFIX": "leverpoint",
     }
 }
