@@ -67,7 +67,14 @@ class Note(TenantModel):
                 condition=models.Q(idempotency_key__isnull=False),
             ),
         ]
-        indexes = [models.Index(fields=["company", "deal"], name="note_by_deal")]
+        indexes = [
+            models.Index(fields=["company", "deal"], name="note_by_deal"),
+            models.Index(
+                fields=["company", "activity"],
+                name="note_by_activity",
+                condition=models.Q(activity__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.body[:60]

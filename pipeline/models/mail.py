@@ -38,7 +38,14 @@ class EmailMessage(TenantModel):
                 fields=["company", "message_id"], name="pipeline_emailmessage_once"
             ),
         ]
-        indexes = [models.Index(fields=["company", "state"], name="email_by_state")]
+        indexes = [
+            models.Index(fields=["company", "state"], name="email_by_state"),
+            models.Index(
+                fields=["company", "activity"],
+                name="email_by_activity",
+                condition=models.Q(activity__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.subject or self.message_id

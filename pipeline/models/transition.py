@@ -70,6 +70,12 @@ class StageTransition(TenantModel):
         ]
         indexes = [
             models.Index(fields=["company", "recorded_at"], name="transition_by_recorded"),
+            # Is this row replaced? Asked of every row when a company is removed.
+            models.Index(
+                fields=["company", "replaces"],
+                name="transition_by_replaced",
+                condition=models.Q(replaces__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

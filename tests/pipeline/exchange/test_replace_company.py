@@ -160,6 +160,34 @@ def test_replacing_needs_the_owner_role(committed_world: World, tmp_path, monkey
         load(make(tmp_path / "in"), "alpha", replace=True)
 
 
+def test_every_key_into_a_long_table_has_an_index(owner_connection):
+    """Else removing a company looks through all its rows once for each of them."""
+    keys = owner_connection.execute(
+        """
+        SELECT c.conrelid::regclass::text || '.' || a.attname,
+               EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid
+                       AND i.indkey[0] = c.conkey[1] AND i.indkey[1] = c.conkey[2])
+        FROM pg_constraint c
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[2]
+        WHERE c.contype = 'f' AND array_length(c.conkey, 1) = 2
+          AND c.confrelid::regclass::text = ANY(%s)
+        """,
+        [
+            [
+                "pipeline_activity",
+                "pipeline_contact",
+                "pipeline_customer",
+                "pipeline_deal",
+                "pipeline_emailmessage",
+                "pipeline_note",
+                "pipeline_stagetransition",
+            ]
+        ],
+    ).fetchall()
+    assert len(keys) >= 9
+    assert [name for name, indexed in keys if not indexed] == []
+
+
 def test_long_slugs_wait_under_a_slug_that_fits():
     assert len(replace_company.incoming_slug("x" * 60)) == 60
 
