@@ -52,6 +52,11 @@ class Ground:
         finally:
             self._replication_role("RESET session_replication_role")
 
+    def settle(self) -> None:
+        """Write out what earlier parts have left to write, so that no part pays for another."""
+        with psycopg.connect(self.postgres.url("postgres", DATABASE), autocommit=True) as server:
+            server.execute("CHECKPOINT")
+
     def _replication_role(self, change: str) -> None:
         with psycopg.connect(self.postgres.url("postgres", DATABASE), autocommit=True) as server:
             server.execute(f"ALTER ROLE {APP} {change}")  # type: ignore[arg-type]
@@ -75,7 +80,10 @@ def ground(*, keep: bool) -> Iterator[Ground]:
     """
     with Home(FOLDER) as home:
         try:
-            with Engines(home, version=wanted_version(), with_redis=False, given={}) as engines:
+            tuning = {"autovacuum": "off"}  # the parts do its work, at a time of their choosing
+            with Engines(
+                home, version=wanted_version(), tuning=tuning, with_redis=False, given={}
+            ) as engines:
                 environment = {
                     **engines.environment(),
                     "REDIS_URL": "redis://127.0.0.1:1/0",  # never dialled

@@ -6,6 +6,7 @@ medians are counted per family of segments (`quantiles`). Nothing here loops ove
 segments.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ _SCALARS = (
     "cycle_won_days",
     "cycle_closed_days",
     "cohort_won",
-    # About the quarter's own means, so that the sums of squares keep their digits.
+    # About an origin near the quarter's means, so that the sums of squares keep their digits.
     "_amount",
     "_cycle",
     "_amount_amount",
@@ -255,13 +256,23 @@ def _fill_sums(table: Float, work: _Work, combination: Int64) -> None:
     all_won = np.flatnonzero(work.won)
     add("cycle_won_days", all_won, cycle[all_won])
     if len(won):
-        amount = work.amount[won] - work.amount[won].mean()
-        days = cycle[won] - cycle[won].mean()
+        amount = work.amount[won] - _origin(work.amount[won])
+        days = cycle[won] - _origin(cycle[won])
         add("_amount", won, amount)
         add("_cycle", won, days)
         add("_amount_amount", won, amount * amount)
         add("_cycle_cycle", won, days * days)
         add("_amount_cycle", won, amount * days)
+
+
+def _origin(values: npt.NDArray[np.generic]) -> float:
+    """A number near the mean: the nearest power of two.
+
+    The mean itself moves with every deal, and with it the last digits of every segment's moments:
+    one deal won would change the figures of segments that it is not in.
+    """
+    mean = float(values.mean())
+    return math.copysign(2.0 ** round(math.log2(abs(mean))), mean) if mean else 0.0
 
 
 def _fill_stages(table: Float, work: _Work, combination: Int64) -> None:

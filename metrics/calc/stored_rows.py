@@ -1,6 +1,9 @@
 """From the columns of a quarter to the stored figures of each of its segments."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -9,6 +12,84 @@ from metrics.calc.history import LOST_LEVELS
 from metrics.calc.stored import DEFINITIONS, StoredFigures, StoredReason, StoredStage
 
 _AMOUNTS = frozenset({"revenue_won", "amount_lost", "amount_open_at_end"})
+
+
+class SegmentRows(Mapping[str, StoredFigures]):
+    """The stored figures of a table's segments, made when asked for.
+
+    After one move almost every segment is as it was: `digests` tells which are, from the columns
+    alone, and only the others are made.
+    """
+
+    def __init__(self, table: QuarterTable) -> None:
+        self._table = table
+        self._row = {segment: row for row, segment in enumerate(table.segments)}
+
+    def __getitem__(self, segment: str) -> StoredFigures:
+        return self.several([segment])[segment]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def several(self, segments: Sequence[str]) -> dict[str, StoredFigures]:
+        """The figures of these segments; KeyError for one that the table does not have."""
+        rows = [self._row[segment] for segment in segments]
+        return dict(stored_figures(_taken(self._table, rows)))
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """A fingerprint per segment, equal where every figure is; not a security measure."""
+        table = self._table
+        if not table.segments:
+            return {}
+        columns = [
+            *(table.sums[name] for name in sorted(table.sums)),
+            *(table.stage_sums[name] for name in sorted(table.stage_sums)),
+            *(table.reason_sums[name] for name in sorted(table.reason_sums)),
+            table.cycle_won,
+            table.cycle_closed,
+            table.stage_days_count,
+            table.stage_days,
+            table.stage_days_km,
+        ]
+        many = len(table.segments)
+        rows = np.concatenate([column.reshape(many, -1) for column in columns], axis=1) + 0.0
+        rows[np.isnan(rows)] = np.nan  # one way to write it, as 0.0 above for -0.0
+        head = self._head()
+        found = {}
+        for segment, row in zip(table.segments, rows, strict=True):
+            digest = head.copy()
+            digest.update(row.tobytes())
+            found[segment] = digest.hexdigest()
+        return found
+
+    @property
+    def digest_of_nothing(self) -> str:
+        """The fingerprint of a segment without a deal in play."""
+        return self._head().hexdigest()
+
+    def _head(self) -> "hashlib._Hash":
+        shared = (DEFINITIONS, self._table.days, self._table.stages)
+        return hashlib.md5(repr(shared).encode(), usedforsecurity=False)
+
+
+def _taken(table: QuarterTable, rows: list[int]) -> QuarterTable:
+    """The table with these rows only, in this order."""
+    return replace(
+        table,
+        segments=tuple(table.segments[row] for row in rows),
+        sums={name: values[rows] for name, values in table.sums.items()},
+        stage_sums={name: values[rows] for name, values in table.stage_sums.items()},
+        reason_sums={name: values[rows] for name, values in table.reason_sums.items()},
+        cycle_won=table.cycle_won[rows],
+        cycle_closed=table.cycle_closed[rows],
+        stage_days_count=table.stage_days_count[rows],
+        stage_days=table.stage_days[rows],
+        stage_days_km=table.stage_days_km[rows],
+    )
 
 
 def stored_figures(table: QuarterTable) -> Iterator[tuple[str, StoredFigures]]:

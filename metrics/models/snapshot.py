@@ -36,7 +36,7 @@ class Snapshot(TenantModel):
     # What the figures were computed with: calendar, options, stages, code, definition version.
     definitions = models.JSONField()
     figures = models.JSONField()
-    # Of the figures' JSON text: tells an unchanged row without reading it.
+    # Of the figures as computed: tells an unchanged row without making or reading its JSON.
     digest = models.CharField(max_length=32)
     # Restatements: who and what caused it, and the fields that differ with both values.
     cause = models.JSONField(default=dict, blank=True)

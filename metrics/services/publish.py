@@ -1,13 +1,13 @@
 """Write a quarter's figures: replace running rows, freeze final ones, restate with the cause."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from psycopg import Cursor
 
 from accounts.models import Company
 from metrics.calc.calendar import Quarter
@@ -21,6 +21,7 @@ from metrics.calc.stored import (
     keep_open_amount,
     to_json,
 )
+from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
 from metrics.services.causes import Cause
@@ -38,7 +39,7 @@ class Computed:
     definitions: Mapping[str, Any]
     stages: Sequence[str]
     days: int
-    figures: Mapping[str, StoredFigures]
+    figures: SegmentRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +72,19 @@ _INSERT = """
         quarter_label, version, status, first, as_of, computed_at, definitions, cause, imported,
         segment, figures, digest)
     SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, c::jsonb, %s, s, f::jsonb, d
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS t(s, f, d, c)
+    FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t(s, f, d, c)
 """
 _REPLACE = """
     UPDATE metrics_snapshot m
     SET figures = f::jsonb, digest = d, status = %s, first = %s, as_of = %s, computed_at = %s,
         definitions = %s::jsonb, quarter_end = %s, quarter_label = %s
-    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS t(i, f, d)
+    FROM unnest(%b::bigint[], %b::text[], %b::text[]) AS t(i, f, d)
     WHERE m.company_id = %s AND m.id = t.i
 """
 
 
-def text_of(figures: StoredFigures) -> str:
-    """The figures as the JSON text that is stored and whose digest tells a change."""
-    return json.dumps(to_json(figures), separators=(",", ":"), sort_keys=True)
-
-
-def digest_of(text: str) -> str:
-    """A short fingerprint of stored figures; not a security measure."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def _text(figures: StoredFigures) -> str:
+    return json.dumps(to_json(figures), separators=(",", ":"))
 
 
 def publish(
@@ -101,10 +96,6 @@ def publish(
     difference becomes the next version beside it, with the fields that differ and its `cause`,
     which is asked for only then.
     """
-    if ALL not in computed.figures:
-        # A quarter in which nothing was open is still a quarter, and pages show it as such.
-        figures = {ALL: _nothing(computed), **computed.figures}
-        computed = replace(computed, figures=figures)
     newest = _newest(company, computed)
     if computed.status == "final":
         return _publish_final(company, computed, newest, now, cause)
@@ -117,47 +108,71 @@ def _newest(company: Company, computed: Computed) -> dict[str, _Row]:
         return {segment: _Row(*row) for segment, *row in cursor.fetchall()}
 
 
+def _digests(computed: Computed) -> Mapping[str, str]:
+    """The fingerprints of the segments. Without a deal in play there still is `all`.
+
+    A quarter in which nothing was open is still a quarter, and pages show it as such.
+    """
+    return computed.figures.digests or {ALL: computed.figures.digest_of_nothing}
+
+
+def _made(computed: Computed, segments: Sequence[str]) -> dict[str, StoredFigures]:
+    """The figures of these segments, of those not in play the figures of nothing."""
+    found = computed.figures.several([s for s in segments if s in computed.figures])
+    return {segment: found.get(segment) or _nothing(computed) for segment in segments}
+
+
 def _publish_running(
     company: Company, computed: Computed, newest: dict[str, _Row], now: datetime
 ) -> Published:
-    definitions = json.dumps(dict(computed.definitions), sort_keys=True)
-    added: list[tuple[str, str, str]] = []
-    replaced: list[tuple[int, str, str]] = []
-    for segment, figures in computed.figures.items():
-        text = text_of(figures)
-        digest = digest_of(text)
-        row = newest.get(segment)
-        if row is None:
-            added.append((segment, text, digest))
-        elif (row.digest, row.status, row.first) != (digest, computed.status, computed.first) or (
-            json.loads(row.definitions) != dict(computed.definitions)
-        ):
-            replaced.append((row.id, text, digest))
-    gone = [row.id for segment, row in newest.items() if segment not in computed.figures]
-    _insert(company, computed, now, 0, False, [(*row, "{}") for row in added])
-    quarter = computed.quarter
-    with connection.cursor() as cursor:
-        if replaced:
-            cursor.execute(
-                _REPLACE,
-                [
-                    computed.status,
-                    computed.first,
-                    computed.as_of,
-                    now,
-                    definitions,
-                    quarter.end,
-                    quarter.label,
-                    *(list(column) for column in zip(*replaced, strict=True)),
-                    company.pk,
-                ],
-            )
-        if gone:
+    digests = _digests(computed)
+    wanted = dict(computed.definitions)
+    # Rows of one quarter nearly always share one text: each text is read once.
+    same_definitions = {
+        text: json.loads(text) == wanted for text in {row.definitions for row in newest.values()}
+    }
+
+    def is_as_computed(row: _Row, digest: str) -> bool:
+        kept, now_is = (
+            (row.digest, row.status, row.first),
+            (digest, computed.status, computed.first),
+        )
+        return kept == now_is and same_definitions[row.definitions]
+
+    new = [segment for segment in digests if segment not in newest]
+    stale = [
+        segment
+        for segment, digest in digests.items()
+        if segment in newest and not is_as_computed(newest[segment], digest)
+    ]
+    texts = {s: _text(figures) for s, figures in _made(computed, [*new, *stale]).items()}
+    _insert(company, computed, now, 0, False, [(s, texts[s], digests[s], "{}") for s in new])
+    if stale:
+        quarter = computed.quarter
+        _write(
+            _REPLACE,
+            [
+                computed.status,
+                computed.first,
+                computed.as_of,
+                now,
+                json.dumps(wanted, sort_keys=True),
+                quarter.end,
+                quarter.label,
+                [newest[segment].id for segment in stale],
+                [texts[segment] for segment in stale],
+                [digests[segment] for segment in stale],
+                company.pk,
+            ],
+        )
+    gone = [row.id for segment, row in newest.items() if segment not in digests]
+    if gone:
+        with connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM metrics_snapshot WHERE company_id = %s AND id = ANY(%s)",
                 [company.pk, gone],
             )
-    return Published(len(added) + len(replaced), len(gone), restated=False)
+    return Published(len(texts), len(gone), restated=False)
 
 
 def _publish_final(
@@ -168,6 +183,7 @@ def _publish_final(
     cause: Callable[[], Cause],
 ) -> Published:
     final = {segment: row for segment, row in newest.items() if row.status == "final"}
+    digests = _digests(computed)
     if not final:
         # The first final version; the rows of its running time have done their work.
         with connection.cursor() as cursor:
@@ -178,35 +194,55 @@ def _publish_final(
             )
             removed = cursor.rowcount
         imported = not newest and (now - computed.as_of).days >= 1
-        texts = [(segment, text_of(figures)) for segment, figures in computed.figures.items()]
-        rows = [(segment, text, digest_of(text), "{}") for segment, text in texts]
+        figures = _made(computed, list(digests))
+        rows = [(segment, _text(figures[segment]), digests[segment], "{}") for segment in digests]
         _insert(company, computed, now, 1, imported, rows)
         return Published(len(rows), removed, restated=False)
 
-    if any(json.loads(row.definitions)["definitions"] != DEFINITIONS for row in final.values()):
+    texts = {row.definitions for row in final.values()}
+    if any(json.loads(text)["definitions"] != DEFINITIONS for text in texts):
         # New definitions restate only on request (docs/metrics.md, Snapshots).
         return Published(0, 0, restated=False)
-    first_open = _first_open_amounts(company, computed)
-    version = max(row.version for row in final.values()) + 1
-    changed: list[tuple[str, str, str, str]] = []
+    nothing = computed.figures.digest_of_nothing
+    differing = sorted(
+        segment
+        for segment in {*digests, *final}
+        if segment not in final or final[segment].digest != digests.get(segment, nothing)
+    )
+    changed = _restatements(company, computed, final, differing, cause) if differing else []
+    _insert(company, computed, now, max(row.version for row in final.values()) + 1, False, changed)
+    return Published(len(changed), 0, restated=bool(changed))
+
+
+def _restatements(
+    company: Company,
+    computed: Computed,
+    final: Mapping[str, _Row],
+    segments: Sequence[str],
+    cause: Callable[[], Cause],
+) -> list[tuple[str, str, str, str]]:
+    """The rows (segment, figures, digest, cause) of those segments whose figures differ.
+
+    A digest that differs is only a reason to look: figures that agree restate nothing.
+    """
+    made = _made(computed, segments)
+    stored = _figures_of(company, [final[s].id for s in segments if s in final])
+    first_open = _first_open_amounts(company, computed, segments)
+    digests = computed.figures.digests
+    rows: list[tuple[str, str, str, str]] = []
     told: dict[str, Any] = {}
-    for segment in sorted({*computed.figures, *final}):
-        figures = computed.figures.get(segment) or _nothing(computed)
+    for segment in segments:
+        figures = made[segment]
         if segment in first_open:
             figures = keep_open_amount(figures, first_open[segment])
-        text = text_of(figures)
-        digest = digest_of(text)
-        row = final.get(segment)
-        if row is not None and row.digest == digest:
-            continue
-        was = _figures_of(company, row.id) if row is not None else to_json(_nothing(computed))
-        differing = changed_fields(was, json.loads(text))
-        if differing:
+        was = stored[final[segment].id] if segment in final else to_json(_nothing(computed))
+        text = _text(figures)
+        fields = changed_fields(was, json.loads(text))
+        if fields:
             told = told or cause().as_json()
-            why = {**told, "fields": differing}
-            changed.append((segment, text, digest, json.dumps(why)))
-    _insert(company, computed, now, version, False, changed)
-    return Published(len(changed), 0, restated=bool(changed))
+            digest = digests.get(segment, computed.figures.digest_of_nothing)
+            rows.append((segment, text, digest, json.dumps({**told, "fields": fields})))
+    return rows
 
 
 def _insert(
@@ -220,40 +256,50 @@ def _insert(
     if not rows:
         return
     quarter = computed.quarter
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                company.pk,
-                computed.pipeline_id,
-                quarter.start,
-                quarter.end,
-                quarter.label,
-                version,
-                computed.status,
-                computed.first,
-                computed.as_of,
-                now,
-                json.dumps(dict(computed.definitions), sort_keys=True),
-                imported,
-                *(list(column) for column in zip(*rows, strict=True)),
-            ],
-        )
-
-
-def _figures_of(company: Company, snapshot_id: int) -> dict[str, Any]:
-    figures: dict[str, Any] = Snapshot.objects.values_list("figures", flat=True).get(
-        company=company, pk=snapshot_id
+    _write(
+        _INSERT,
+        [
+            company.pk,
+            computed.pipeline_id,
+            quarter.start,
+            quarter.end,
+            quarter.label,
+            version,
+            computed.status,
+            computed.first,
+            computed.as_of,
+            now,
+            json.dumps(dict(computed.definitions), sort_keys=True),
+            imported,
+            *(list(column) for column in zip(*rows, strict=True)),
+        ],
     )
-    return figures
 
 
-def _first_open_amounts(company: Company, computed: Computed) -> dict[str, StoredFigures]:
+def _write(statement: str, parameters: Sequence[object]) -> None:
+    """Execute with the lists as binary arrays.
+
+    Django's cursor writes parameters into the text of the statement, which for JSON means an
+    escape before every quotation mark, twice.
+    """
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters, prepare=False)
+
+
+def _figures_of(company: Company, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    found = Snapshot.objects.filter(company=company, pk__in=ids)
+    return dict(found.values_list("id", "figures"))
+
+
+def _first_open_amounts(
+    company: Company, computed: Computed, segments: Sequence[str]
+) -> dict[str, StoredFigures]:
     """The quarter's first final version: `amount_open_at_end` stays as it was in it."""
     rows = Snapshot.objects.filter(
         company=company,
         pipeline_id=computed.pipeline_id,
         quarter_start=computed.quarter.start,
+        segment__in=segments,
         version=1,
     ).values_list("segment", "figures")
     return {segment: from_json(figures) for segment, figures in rows}

@@ -22,7 +22,7 @@ from metrics.calc.calendar import (
 )
 from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables
 from metrics.calc.stored import DEFINITIONS
-from metrics.calc.stored_rows import stored_figures
+from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
 from metrics.readers import StageList, first_opened_on, read_history, read_rates, stages_of
@@ -215,7 +215,7 @@ def _publish(
         definitions=frame.definitions,
         stages=table.stages,
         days=table.days,
-        figures=dict(stored_figures(table)),
+        figures=SegmentRows(table),
     )
 
     def cause() -> Cause:
