@@ -25,7 +25,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce, TruncMonth
+from django.db.models.functions import Cast, Coalesce, ExtractMonth, ExtractYear
 from django.utils.translation import gettext as _
 
 from accounts.models import Company
@@ -324,9 +324,11 @@ def valued(*, context: Context) -> Any:
     money = DecimalField(max_digits=30, decimal_places=10)
     day = Coalesce("closed_on", Value(context.today), output_field=DateField())
     rate = ExchangeRate.objects.filter(
-        currency=OuterRef("currency"), month=OuterRef("rate_month")
+        currency=OuterRef("currency"),
+        month__year=ExtractYear(OuterRef("rate_on")),
+        month__month=ExtractMonth(OuterRef("rate_on")),
     ).values("rate")[:1]
-    return Deal.objects.alias(rate_month=TruncMonth(day, output_field=DateField())).annotate(
+    return Deal.objects.alias(rate_on=day).annotate(
         worth=Case(
             When(currency=context.company.currency, then=F("amount")),
             default=ExpressionWrapper(F("amount") * Subquery(rate), output_field=money),

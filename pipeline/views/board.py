@@ -7,44 +7,32 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
-from pipeline.forms.fields import new_key
-from pipeline.models import Stage
-from pipeline.selectors.board import CARDS, MOST_CARDS, Board, Card, Column, board
-from pipeline.selectors.moves_allowed import StageChoice
+from pipeline.selectors.board import CARDS, MOST_CARDS, Board, Column, board
 from pipeline.views import answers
+from pipeline.views.card_press import CardPress
 from pipeline.views.deal_asking import (
     DealHead,
     DealQuestion,
     deal_head,
+    deal_prefix,
     deal_question,
+    may,
     query_lists,
 )
-from pipeline.views.deal_move import move_menu
 
 ACCEPTS = ("more", "order")
-_STAND_IN = 999_999_999_999_999  # in the menu's template, where a deal's id or version goes
-_VERSION = 2_147_483_646
-
-
-@dataclass(frozen=True, slots=True)
-class ShownCard:
-    """A card with its move menu."""
-
-    card: Card
-    menu: SafeString
 
 
 @dataclass(frozen=True, slots=True)
 class ShownColumn:
-    """A column with its cards, and the address that shows more of them."""
+    """A column with its cards as markup, and the address that shows more of them."""
 
     column: Column
-    cards: tuple[ShownCard, ...]
+    cards: tuple[str, ...]
     more_url: str
     more_fragment: str
 
@@ -76,41 +64,6 @@ def _pairs(shown: Mapping[int, int], order: str) -> list[tuple[str, str]]:
     return [*([("order", order)] if order != "age" else []), *pairs]
 
 
-class _Menus:
-    """Move menus of one page: the template is rendered once a column and stamped for each card.
-
-    A thousand cards would otherwise render a thousand times the same list of stages.
-    """
-
-    def __init__(self, request: HttpRequest, stages: Sequence[Stage]) -> None:
-        self.request = request
-        in_use = [s for s in stages if s.kind == Stage.Kind.OPEN and s.retired_at is None]
-        self.choices = tuple(
-            StageChoice(s.pk, s.name, str(n) if n < 10 else "") for n, s in enumerate(in_use, 1)
-        )
-        self.key = new_key()
-        self.kept: dict[int, str] = {}
-
-    def of(self, card: Card, stage_id: int) -> SafeString:
-        if stage_id not in self.kept:
-            menu = move_menu(
-                slug=self.request.company.slug,  # type: ignore[attr-defined]
-                deal_id=_STAND_IN,
-                version=_VERSION,
-                targets=tuple(c for c in self.choices if c.id != stage_id),
-                key=f"{self.key}-{_STAND_IN}",
-            )
-            self.kept[stage_id] = render_to_string(
-                "components/move_menu.html", {"menu": menu}, request=self.request
-            )
-        html = self.kept[stage_id]
-        # Two numbers of ours for two numbers of ours: nothing that needs escaping.
-        stamped = html.replace(str(_STAND_IN), str(card.id)).replace(
-            f'value="{_VERSION}"', f'value="{card.version}"'
-        )
-        return mark_safe(stamped)  # noqa: S308
-
-
 def _board_page(
     request: HttpRequest,
     question: DealQuestion,
@@ -136,7 +89,12 @@ def _board_page(
         only=only,
         also=also,
     )
-    menus = _Menus(request, question.context.stages)
+    press = CardPress(
+        request,
+        stages=question.context.stages,
+        deal_url=deal_prefix(slug),
+        may_move=may(request, "deal.move"),
+    )
     columns = []
     for column in found.columns:
         more = question.asked.query(_pairs({**shown, column.stage_id: column.shown}, order))
@@ -146,7 +104,7 @@ def _board_page(
         columns.append(
             ShownColumn(
                 column=column,
-                cards=tuple(ShownCard(c, menus.of(c, column.stage_id)) for c in column.cards),
+                cards=tuple(press.card(c, column.stage_id) for c in column.cards),
                 more_url=url + more,
                 more_fragment=part + more,
             )

@@ -42,6 +42,26 @@ class MoveMenu:
     win_url: str
     lose_url: str
 
+    def stamped(
+        self, *, deal_id: int, version: int, targets: tuple[StageChoice, ...]
+    ) -> "MoveMenu":
+        """The menu of another deal, from this one of no deal (id 0): a page has many."""
+
+        def stamp(url: str) -> str:
+            before, found, after = url.rpartition(f"/{self.deal_id}/")
+            return f"{before}/{deal_id}/{after}" if found else url
+
+        return MoveMenu(
+            id=f"move-{deal_id}",
+            deal_id=deal_id,
+            version=version,
+            key=f"{self.key}-{deal_id}",
+            targets=targets,
+            url=stamp(self.url),
+            win_url=stamp(self.win_url),
+            lose_url=stamp(self.lose_url),
+        )
+
 
 def move_menu(
     *,

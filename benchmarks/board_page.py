@@ -1,0 +1,148 @@
+"""The board of many open deals, beside an empty page and the board of a few. One JSON line.
+
+Run by benchmarks.board on a database of its own: makes two companies with deals open in four
+stages, signs a member in, and asks for the page as a browser would, without a network between.
+"""
+
+import gzip
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import django
+
+# The page's own work is measured, not the look-up of hashed file names, which is cached.
+os.environ.setdefault(
+    "STATICFILES_BACKEND", "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
+os.environ["DEBUG"] = "false"
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+
+from accounts.actors import Actor  # noqa: E402
+from accounts.models import Company, User  # noqa: E402
+from accounts.roles import Role  # noqa: E402
+from accounts.services.companies import add_member, create_company  # noqa: E402
+from accounts.tenancy.context import company_context  # noqa: E402
+from pipeline import paths  # noqa: E402
+from pipeline.models import Customer, Deal, Pipeline, Rep, Source, Stage  # noqa: E402
+
+FEW = 100
+_BY = Actor.product("bench")
+_STAGES = ("Qualified", "Discovery", "Proposal", "Contract")
+
+
+def make_company(slug: str, deals: int, now: datetime) -> tuple[Company, User]:
+    """A company whose deals are open, in all stages, some late, some without a next step."""
+    dice = random.Random(deals)
+    company = create_company(slug=slug, name=slug.title(), by=_BY, now=now, currency="EUR")
+    user = User.objects.create_user(f"rep@{slug}.example", name="Rep Rover")
+    membership = add_member(company=company, user=user, role=Role.REP, by=_BY, now=now)
+    with company_context(company.pk), transaction.atomic():
+        pipeline = Pipeline.objects.create(name="Sales")
+        stages = [
+            Stage.objects.create(
+                pipeline=pipeline, name=name, kind="open", position=n, usual_days=7 * n
+            )
+            for n, name in enumerate(_STAGES, 1)
+        ]
+        for kind in ("won", "lost"):
+            Stage.objects.create(pipeline=pipeline, name=kind.title(), kind=kind)
+        reps = [
+            Rep.objects.create(name=f"Rep {n}", membership=None if n else membership)
+            for n in range(12)
+        ]
+        sources = [
+            Source.objects.create(name=f"Source {n}", channel="inbound" if n % 2 else "outbound")
+            for n in range(6)
+        ]
+        customers = Customer.objects.bulk_create(
+            Customer(name=f"Customer number {n}") for n in range(max(10, deals // 3))
+        )
+        Deal.objects.bulk_create(
+            [_deal(n, dice, pipeline, stages, reps, sources, customers, now) for n in range(deals)],
+            batch_size=2000,
+        )
+    return company, user
+
+
+def _deal(n, dice, pipeline, stages, reps, sources, customers, now):  # type: ignore[no-untyped-def]
+    age = dice.randrange(0, 60)
+    entered = now - timedelta(days=age)
+    stage = dice.choice(stages)
+    step = dice.random() < 0.7
+    return Deal(
+        pipeline=pipeline,
+        name=f"Deal {n} {dice.choice(['rollout', 'pilot', 'renewal', 'seats'])}",
+        customer=dice.choice(customers),
+        rep=dice.choice(reps),
+        source=dice.choice(sources),
+        amount=Decimal(dice.randrange(1000, 90000)) if dice.random() < 0.9 else None,
+        currency="EUR",
+        next_step="Call the buyer" if step else "",
+        next_step_on=entered.date() + timedelta(days=dice.randrange(80)) if step else None,
+        stage=stage,
+        outcome="open",
+        opened_on=entered.date(),
+        stage_entered_on=entered.date(),
+        path=paths.pack([paths.Row(n + 1, stage.pk, entered, entered.date())]),
+    )
+
+
+def timed(client: Client, urls: list[str], rounds: int) -> dict[str, float]:
+    """Median seconds of each page. In turns, so that a slow moment of the machine meets all."""
+    spent: dict[str, list[float]] = {url: [] for url in urls}
+    for url in urls * 3:  # warm
+        assert client.get(url).status_code == 200, url
+    for _round in range(rounds):
+        for url in urls:
+            start = time.perf_counter()
+            client.get(url)
+            spent[url].append(time.perf_counter() - start)
+    return {url: statistics.median(values) for url, values in spent.items()}
+
+
+def queries(client: Client, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as captured:
+        client.get(url)
+    return len(captured)
+
+
+def main(many: int, rounds: int) -> None:
+    now = datetime.now(UTC)
+    settings.ALLOWED_HOSTS = ["testserver"]
+    measured: dict[str, dict[str, float]] = {}
+    for name, deals in (("none", 0), ("few", FEW), ("many", many)):
+        slug = f"{name}-{now:%Y%m%d%H%M%S}"  # a database may be kept for the next run
+        _company, user = make_company(slug, deals, now)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE pipeline_deal")
+        client = Client()
+        client.force_login(user)
+        board, empty = f"/w/{slug}/deals/", f"/w/{slug}/deals/?rep=none"
+        body = client.get(board).content
+        seconds = timed(client, [board, empty], rounds)
+        measured[name] = {
+            "deals": deals,
+            "queries": queries(client, board),
+            "seconds": seconds[board],
+            "empty_seconds": seconds[empty],
+            "bytes": len(body),
+            "gzip_bytes": len(gzip.compress(body, 6)),
+        }
+    json.dump(measured, sys.stdout)
+    print()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
