@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
                     rows[name] = cursor.rowcount
         for name in _TABLES:
             server.execute(f"DROP TABLE bare_{name}")  # type: ignore[arg-type]
-    say("bare COPY", **rows, **spent.as_json(), **meter.peaks())
+        say("bare COPY", **rows, **spent.as_json(), **meter.peaks())
 
 
 if __name__ == "__main__":

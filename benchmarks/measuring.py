@@ -6,7 +6,6 @@ they can be asked; the postmaster has inherited theirs) and the background write
 
 import json
 import os
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +83,8 @@ class Meter:
         The back end's share of the shared buffers is counted with it; the second figure leaves
         out what it shares now.
         """
-        found = {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+        # Not ru_maxrss: that of a new process begins with what its parent had.
+        found = {"peak_mib": int(_status("self")["VmHWM"].split()[0]) // 1024}
         if self.backend is not None:
             status = _status(self.backend)
             peak, shared = (int(status[name].split()[0]) for name in ("VmHWM", "RssShmem"))
@@ -93,7 +93,7 @@ class Meter:
         return found
 
 
-def _status(pid: int) -> dict[str, str]:
+def _status(pid: int | str) -> dict[str, str]:
     lines = (_PROC / str(pid) / "status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
