@@ -60,19 +60,23 @@ def secure(*, using: str = "owner") -> int:
     connection = connections[using]
     quote = connection.ops.quote_name
     role = quote(runtime_role())
-    secured = secured_models()
     with connection.cursor() as cursor:
+        # After a step back some tables of the code are not there (yet).
+        existing = set(connection.introspection.table_names(cursor))
+        secured = [m for m in secured_models() if m._meta.db_table in existing]
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
         for model in secured:
             _secure_table(cursor, quote(model._meta.db_table), role, model)
         # Tables of nobody's: sessions, users, sign-in, the work list. Migrations only read.
         names = {m._meta.db_table for m in apps.get_models(include_auto_created=True)}
-        for name in sorted(names - {m._meta.db_table for m in secured}):
+        for name in sorted((names & existing) - {m._meta.db_table for m in secured}):
             table = quote(name)
             cursor.execute(f"REVOKE ALL ON {table} FROM {role}")
             cursor.execute(f"GRANT {', '.join(_ALL)} ON {table} TO {role}")
         cursor.execute(f"GRANT SELECT ON django_migrations TO {role}")
+        if "accounts_company" not in existing:
+            return len(secured)
         cursor.execute(_COMPANY_ID)
         cursor.execute("REVOKE ALL ON FUNCTION app_company_id(text) FROM PUBLIC")
         cursor.execute(f"GRANT EXECUTE ON FUNCTION app_company_id(text) TO {role}")

@@ -123,22 +123,21 @@ def member_problems(found: list[Page], world: World) -> list[str]:
 def stranger_problems(found: list[Page], world: World) -> list[str]:
     """To a stranger a company that exists is like one that does not, by GET and by POST."""
     said = []
+    ways = [(method, headers) for method in ("get", "post") for headers in ({}, HX)]
     for who, client in strangers(world).items():
-        for page in found:
-            here = address(page, slug="alpha", rows_of=world.a)
-            nowhere = address(page, slug="nowhere", rows_of=world.a)
-            for method in ("get", "post"):
-                for headers in ({}, HX):
-                    name = f"{who} {method} {page.name}{' htmx' if headers else ''}"
-                    with CaptureQueriesContext(connection) as captured:
-                        response = getattr(client, method)(here, headers=headers)
-                    if response.status_code != 404:
-                        said.append(f"{name}: {response.status_code} instead of 404")
-                    missing = getattr(client, method)(nowhere, headers=headers)
-                    if answer(response) != answer(missing):
-                        said.append(f"{name}: unlike a company that does not exist")
-                    said += [f"{name}: writes {sql}" for sql in writes(captured)]
-                    said += header_problems(name, response)
+        for method, headers in ways:
+            missing = answer(getattr(client, method)("/w/nowhere/velocity/", headers=headers))
+            for page in found:
+                name = f"{who} {method} {page.name}{' htmx' if headers else ''}"
+                here = address(page, slug="alpha", rows_of=world.a)
+                with CaptureQueriesContext(connection) as captured:
+                    response = getattr(client, method)(here, headers=headers)
+                if response.status_code != 404:
+                    said.append(f"{name}: {response.status_code} instead of 404")
+                if answer(response) != missing:
+                    said.append(f"{name}: unlike a company that does not exist")
+                said += [f"{name}: writes {sql}" for sql in writes(captured)]
+                said += header_problems(name, response)
     return said
 
 

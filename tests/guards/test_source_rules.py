@@ -115,7 +115,6 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], dict[str, str], str]] = {
         ("accounts", "pipeline", "metrics"),
         {
             "pipeline/models/catalog.py": "a rate's month is a date, not an instant",
-            "pipeline/selectors/deal_filters.py": "the month of a date, for its rate",
             "pipeline/selectors/dump_company.py": "writes instants in UTC, whatever the session",
         },
         "Deal.objects.filter(occurred_at__date=day)",
@@ -154,7 +153,6 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], dict[str, str], str]] = {
         {
             "metrics/selectors/definitions.py": "docs/metrics.md, which is ours, as a page",
             "metrics/selectors/wording.py": "an empty text to join escaped sentences to",
-            "pipeline/views/board.py": "a rendered template with two numbers put in",
         },
         "mark_safe(text)",
     ),

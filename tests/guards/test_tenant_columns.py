@@ -26,6 +26,7 @@ OUTSIDE = {
 OTHERS = {"account", "auth", "contenttypes", "sessions"}
 # Keys and indexes that do not start with the company, and why not.
 NOT_LED = {
+    "accounts.Invitation.token_hash": "256 random bits, found before a company is known",
     "accounts.Membership.user": "found by user, before a company is known",
 }
 
@@ -261,6 +262,9 @@ def test_no_key_of_a_tenant_table_ignores_the_company() -> None:
     led = [
         (table, index)
         for table, index, primary, first in rows(_INDEXES)
-        if table in tenant and not primary and first != "company_id"
+        if table in tenant
+        and not primary
+        and first != "company_id"
+        and not index.endswith("_like")  # Django's helper beside an index of text
     ]
     assert len(led) == len(NOT_LED), led

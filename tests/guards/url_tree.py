@@ -11,7 +11,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from pipeline.models import SavedSegment, StageTransition
+from pipeline.models import (
+    Activity,
+    Contact,
+    EmailMessage,
+    Note,
+    SavedSegment,
+    StageTransition,
+)
 from tests.personas import NOW, Workspace
 
 PREFIX = "w/<slug:company_slug>/"
@@ -34,6 +41,47 @@ def _segment(workspace: Workspace) -> int:
         return int(segment.pk)
 
 
+def _note(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        author = workspace.user(Role.REP)
+        values = {"written_at": NOW, "author": author}
+        body = f"{workspace.company.name} called back"
+        found, _new = Note.objects.get_or_create(
+            deal_id=workspace.deals["open"], body=body, defaults=values
+        )
+        return int(found.pk)
+
+
+def _contact(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        found, _new = Contact.objects.get_or_create(
+            customer=workspace.customers["Acme"], name=f"{workspace.company.name} Contact"
+        )
+        return int(found.pk)
+
+
+def _email(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "state": EmailMessage.State.MATCHED,
+            "activity": _activity(workspace),
+            "sender": "someone@example.com",
+            "subject": f"{workspace.company.name} offer",
+            "sent_at": NOW,
+            "received_at": NOW,
+        }
+        found, _new = EmailMessage.objects.get_or_create(message_id="<1@x>", defaults=values)
+        return int(found.pk)
+
+
+def _activity(workspace: Workspace) -> Activity:
+    values = {"happened_at": NOW, "happened_on": NOW.date(), "recorded_at": NOW}
+    found: Activity = Activity.objects.get_or_create(
+        deal_id=workspace.deals["open"], kind=Activity.Kind.EMAIL, defaults=values
+    )[0]
+    return found
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
@@ -45,6 +93,11 @@ ARGUMENTS: dict[str, Value] = {
     "stage_id": lambda w: w.stages["Booked"].pk,
     "transition_id": _transition,
     "segment_id": _segment,
+    "note_id": _note,
+    "email_id": _email,
+    "customer_id": lambda w: w.customers["Acme"].pk,
+    "contact_id": _contact,
+    "field": "amount",
     "metrics:velocity_chart name": "trend",
     "metrics:funnel_chart name": "funnel",
 }
