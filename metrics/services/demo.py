@@ -25,7 +25,7 @@ from accounts.tenancy.context import company_context
 from metrics.calc import simulate
 from metrics.calc.simulate import SimulatedDeal, Simulation
 from metrics.services.recompute import recompute_all
-from pipeline.importers import exchange
+from pipeline.importers import exchange, exchange_write
 from pipeline.importers.exchange import CompanyHead, StageLine
 from pipeline.models import Activity, Deal, Note, Rep
 from pipeline.services import bulk
@@ -128,14 +128,14 @@ def write_folder(
     folder: Path, *, head: CompanyHead, stages: Iterable[StageLine], business: Simulation
 ) -> None:
     """Write a simulation as an exchange folder."""
-    exchange.write_company(folder, head)
-    exchange.write_stages(folder, stages)
-    exchange.write_rows(
+    exchange_write.write_company(folder, head)
+    exchange_write.write_stages(folder, stages)
+    exchange_write.write_rows(
         folder / exchange.DEALS,
         exchange.DEAL_COLUMNS,
         (_deal_cells(deal, head.currency) for deal in business.deals),
     )
-    exchange.write_rows(
+    exchange_write.write_rows(
         folder / exchange.TRANSITIONS,
         exchange.TRANSITION_COLUMNS,
         (

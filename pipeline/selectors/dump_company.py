@@ -24,7 +24,7 @@ from psycopg import IsolationLevel, sql
 from accounts.errors import DomainError
 from accounts.models import Company
 from accounts.tenancy.context import company_context
-from pipeline.importers import exchange
+from pipeline.importers import exchange, exchange_write
 from pipeline.importers.exchange import CompanyHead, StageLine
 from pipeline.selectors.owned import Owned, owned_tables
 
@@ -174,9 +174,9 @@ def _write(folder: Path, company_id: int) -> dict[str, _File]:
     head = CompanyHead(
         **{name: getattr(company, name) for name in CompanyHead.__dataclass_fields__}
     )
-    exchange.write_company(folder, head)
+    exchange_write.write_company(folder, head)
     stages = _stages(company_id)
-    exchange.write_stages(folder, stages)
+    exchange_write.write_stages(folder, stages)
     with connection.cursor() as cursor:
         cursor.execute(_DEAL_NUMBERS, [company_id])
         cursor.execute(_MOVE_NUMBERS, [company_id])

@@ -14,10 +14,9 @@ from pipeline.importers.exchange import (
     Fault,
     StageLine,
     open_folder,
-    write_company,
-    write_stages,
 )
 from pipeline.importers.exchange_check import check_rows
+from pipeline.importers.exchange_write import write_company, write_stages
 from tests.golden.company_files import COMPANY as GOLDEN
 from tests.pipeline.exchange import folders
 from tests.pipeline.exchange.folders import SPOILED, make, replaced
