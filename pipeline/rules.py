@@ -31,6 +31,7 @@ class Entry:
     opened_at: datetime | None
     manages: bool
     final_before: date | None
+    retired: bool = False  # the stage, or its pipeline, takes no deals any more
 
 
 def future(entry: Entry) -> Refused | None:
@@ -45,6 +46,12 @@ def foreign_stage(entry: Entry) -> Refused | None:
         return Refused(
             f"{entry.to_name} is a stage of another pipeline. Choose one of this deal's."
         )
+    return None
+
+
+def retired_stage(entry: Entry) -> Refused | None:
+    if entry.retired:
+        return Refused(f"{entry.to_name} is retired: it takes no deals any more. Choose another.")
     return None
 
 
@@ -81,8 +88,8 @@ def unkeepable(*texts: str) -> Refused | None:
     return None
 
 
-OPENING = (future, final_quarter)
-MOVE = (future, foreign_stage, same_stage, before_opening, final_quarter)
+OPENING = (future, retired_stage, final_quarter)
+MOVE = (future, foreign_stage, retired_stage, same_stage, before_opening, final_quarter)
 CORRECTION = (future, foreign_stage, final_quarter)
 # What another system recorded is taken as it is: only what cannot be true is refused.
 IMPORT = (future, foreign_stage)

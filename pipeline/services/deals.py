@@ -130,6 +130,7 @@ def _check_opening(
             opened_at=None,
             manages=by.manages,
             final_before=final_before(company=company, now=now),
+            retired=stage.retired_at is not None or stage.pipeline.retired_at is not None,
         ),
         rules.IMPORT if imported else rules.OPENING,
     )
@@ -163,7 +164,7 @@ def open_deal(
         if found is not None:
             return repeated(found, deal_id=None, to_stage_id=stage_id, opened_as=attributes["name"])
         company = Company.objects.get(pk=require_company_id())
-        stage = Stage.objects.filter(pk=stage_id).first()
+        stage = Stage.objects.select_related("pipeline").filter(pk=stage_id).first()
         if stage is None or stage.pipeline_id != pipeline_id:
             raise DomainError("This stage is not one of the pipeline's. Choose another.")
         _check_opening(

@@ -85,6 +85,7 @@ def _check(
             opened_at=history[0].occurred_at if history else None,
             manages=by.manages,
             final_before=final_before(company=company, now=now),
+            retired=to_stage is not None and to_stage.retired_at is not None,
         ),
         which,
     )
