@@ -28,6 +28,9 @@ class SegmentRows(Mapping[str, StoredFigures]):
     def __getitem__(self, segment: str) -> StoredFigures:
         return self.several([segment])[segment]
 
+    def __contains__(self, segment: object) -> bool:
+        return segment in self._row  # Mapping's own would make the figures to find out
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._row)
 
