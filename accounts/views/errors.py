@@ -1,12 +1,23 @@
 """Pages for what went wrong."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
 
 from accounts.access import refused
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The form's token was missing or stale; nothing was changed."""
+    """The form's token was missing or stale; nothing was changed.
+
+    Where the sign-in ended meanwhile, its token went with it: the way leads to the sign-in page,
+    and from there back to the page (CompanyMiddleware would say the same, but comes later).
+    """
+    match = request.resolver_match
+    if match and "company_slug" in match.kwargs and not request.user.is_authenticated:
+        target = urlencode({"next": request.get_full_path()})
+        return redirect(f"{resolve_url('account_login')}?{target}")
     return refused(
         request, "Your sign-in changed since this page was opened. Reload it and try again."
     )

@@ -37,7 +37,10 @@ def run_tests(arguments: list[str]) -> int:
                 given=given,
             ) as engines,
         ):
-            return _pytest(arguments, {**os.environ, **engines.environment()})
+            environment = {**os.environ, **engines.environment()}
+            # Importing config named the settings; tests/conftest.py prepares for them first.
+            environment.pop("DJANGO_SETTINGS_MODULE", None)
+            return _pytest(arguments, environment)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
