@@ -51,6 +51,7 @@ class TransitionCorrectForm(HappenedForm):
         self.fields["stage"].choices = stages  # type: ignore[attr-defined]
         self.fields["when"].widget = forms.HiddenInput()
         if not withdrawable:
+            self.fields["what"].label = _("What is true?")
             self.fields["what"].choices = [(CHANGE, _("It did happen"))]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:

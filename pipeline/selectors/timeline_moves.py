@@ -147,7 +147,8 @@ class Moves:
             said.append(_("Reason: {reason}").format(reason=row.reason))
         if row.origin in _FROM_ELSEWHERE:
             on = row.recorded_at.astimezone(self.reading.zone).date()
-            said.append(_("Imported on {day}.").format(day=day_of(on, self.reading)))
+            if on != row.occurred_on:
+                said.append(_("Imported on {day}.").format(day=day_of(on, self.reading)))
         return tuple(said)
 
     def may_correct(self, row: StageTransition, heir: StageTransition | None) -> bool:

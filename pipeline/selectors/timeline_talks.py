@@ -16,11 +16,16 @@ EXCERPT = 1_000  # letters of a note or e-mail that stand in the timeline
 def _note_rows(**which: Any) -> Any:
     return (
         Note.objects.filter(**which)
-        .select_related("author", "activity")
+        .select_related("author", "activity", "rep")
         .defer("body")
         .annotate(start=Left("body", EXCERPT + 1))
         .order_by("written_at", "id")
     )
+
+
+def _writer(note: Any) -> str:
+    """Who wrote it: the member, or the rep that another system named."""
+    return str(note.rep) if note.author is None and note.rep else said_by(note.author)
 
 
 def _note_text(note: Any, *, who: str = "") -> Text:
@@ -38,7 +43,7 @@ def notes(ids: Sequence[int], reading: Reading) -> dict[tuple[str, int], Entry]:
             icon="file-text",
             title=about or _("Note"),
             time=time_of(note.written_at, reading),
-            who=said_by(note.author),
+            who=_writer(note),
             texts=(_note_text(note),),
         )
     return found
@@ -67,10 +72,7 @@ def _talk(talk: Activity, notes: Sequence[Any], mail: Any, reading: Reading) -> 
     subject = talk.subject or (mail.subject if mail else "")
     title = f"{names[talk.kind]}: {subject}" if subject else names[talk.kind]
     who = said_by(talk.recorded_by) if talk.recorded_by_id or not talk.rep else str(talk.rep)
-    texts = [
-        _note_text(note, who="" if said_by(note.author) == who else said_by(note.author))
-        for note in notes
-    ]
+    texts = [_note_text(note, who="" if _writer(note) == who else _writer(note)) for note in notes]
     lines: list[str] = []
     if mail is not None:
         texts.insert(0, Text(mail.start[:EXCERPT], len(mail.start) > EXCERPT, email_id=mail.pk))

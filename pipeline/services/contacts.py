@@ -50,6 +50,7 @@ def add_contact(*, by: Actor, customer_id: int, person: Person, now: datetime) -
             return found
         _refuse_double(customer_id, person, but=None)
         contact = Contact(customer_id=customer_id, **asdict(person))
+        contact.refuse_other_company()
         _check(contact)
         contact.save()
         _audit(by, now, "contact.added", contact, before={}, after=asdict(person))

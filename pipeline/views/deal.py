@@ -101,6 +101,7 @@ def _context(request: HttpRequest, deal_id: int, query: QueryDict) -> dict[str, 
         "menu": _menu(request, page) if writes else None,
         "note_form": NoteForm(initial={"key": new_key()}),
         "kind_urls": tuple((k, _query(links.page, k.value, 1)) for k in story.kinds),
+        "here": _query(links.page, story.kind, story.page),
         "older_url": _query(links.page, story.kind, story.older),
         "newer_url": _query(links.page, story.kind, story.newer),
     }

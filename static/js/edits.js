@@ -21,3 +21,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && form?.matches("[data-inline]")) form.querySelector("[data-cancel]")?.click();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form?.matches("[data-quick]")) form.requestSubmit();
 });
+
+// A note that was added leaves its field; the text of any other form stays through redrawings.
+document.addEventListener("htmx:after:swap", ({ detail }) => {
+  const form = detail?.ctx?.sourceElement;
+  if (form?.matches?.("form.quick") && detail.ctx.response?.status === 200) form.reset();
+});
