@@ -1,6 +1,8 @@
 """The history of a loaded transitions.csv: resolved, inserted, and packed into the deals."""
 
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 
 from django.db import connection
 
@@ -224,17 +226,23 @@ def first_day() -> date | None:
 def _void_rows() -> list[int]:
     """Rows that do not hold: replaced ones, and corrections that lost to a later one.
 
-    Only the families of corrections come to Python, where the one rule for them lives.
+    Only the families of corrections come to Python, where the one rule for them lives, and only
+    some deals at a time: as objects the rows of a large history would take a gigabyte.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, to_stage_id, occurred_at, occurred_on, replaces_id FROM load_rows"
+    void: list[int] = []
+    with connection.wrap_database_errors, connection.connection.cursor(name="load_family") as rows:
+        rows.itersize = 5_000
+        rows.execute(
+            "SELECT deal_id, id, to_stage_id, occurred_at, occurred_on, replaces_id FROM load_rows"
             " WHERE replaces_id IS NOT NULL"
             " OR id IN (SELECT replaces_id FROM load_rows WHERE replaces_id IS NOT NULL)"
+            " ORDER BY deal_id"
         )
-        family = [paths.Row(*row) for row in cursor.fetchall()]
-    holding = {row.id for row in paths.effective(family)}
-    return [row.id for row in family if row.id not in holding]
+        for _, of_deal in groupby(rows, key=itemgetter(0)):
+            family = [paths.Row(*row[1:]) for row in of_deal]
+            holding = {row.id for row in paths.effective(family)}
+            void += [row.id for row in family if row.id not in holding]
+    return void
 
 
 def _integer(packed: str, start: str) -> str:
