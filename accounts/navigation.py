@@ -54,7 +54,10 @@ NAVIGATION: tuple[Group, ...] = (
     ),
     Group(
         _("Pipeline"),
-        (Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),),
+        (
+            Entry("pipeline:my_day", _("My day"), "deal.view", icon="calendar-check", key="m"),
+            Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),
+        ),
     ),
     Group(
         _("Workspace"),
@@ -69,6 +72,27 @@ NAVIGATION: tuple[Group, ...] = (
         ),
     ),
 )
+
+
+# What can be called from every page: by a link in the frame and by a key.
+QUICK: dict[str, tuple[str, str]] = {
+    "search": ("pipeline:search", "deal.view"),
+    "log": ("pipeline:quick_capture", "deal.change"),
+    "open": ("pipeline:deal_open", "deal.open"),
+}
+
+
+def quick_links(*, slug: str, role: Role) -> dict[str, str]:
+    """The addresses of QUICK that this role may open, by name."""
+    rights = policy()
+    found = {}
+    for name, (url_name, permission) in QUICK.items():
+        if role in rights.get(permission, frozenset()):
+            try:
+                found[name] = reverse(url_name, kwargs={"company_slug": slug})
+            except NoReverseMatch:
+                continue
+    return found
 
 
 def navigation_for(

@@ -8,8 +8,12 @@ from pipeline.views.deal_close import deal_lose, deal_win
 from pipeline.views.deal_edit import deal_edit
 from pipeline.views.deal_list import deal_export, deal_list_page
 from pipeline.views.deal_move import deal_move, transition_withdraw
+from pipeline.views.deal_open import customer_suggest, deal_open, deal_open_hints
+from pipeline.views.my_day import my_day
 from pipeline.views.notes import activity_add, email, note, note_add
+from pipeline.views.quick_capture import activity_take_back, deal_suggest, quick_capture
 from pipeline.views.saved_segments import segment_change, segment_save
+from pipeline.views.search import search
 from pipeline.views.transition_correct import transition_correct
 
 app_name = "pipeline"
@@ -29,6 +33,15 @@ urlpatterns = [
         transition_withdraw,
         name="transition_withdraw",
     ),
+    # Opened and logged from anywhere
+    path("deals/new/", deal_open, name="deal_open"),
+    path("deals/new/hints/", deal_open_hints, name="deal_open_hints"),
+    path("customers/suggest/", customer_suggest, name="customer_suggest"),
+    path("quick/", quick_capture, name="quick_capture"),
+    path("quick/deals/", deal_suggest, name="deal_suggest"),
+    path("activities/<int:activity_id>/take-back/", activity_take_back, name="activity_take_back"),
+    path("my-day/", my_day, name="my_day"),
+    path("search/", search, name="search"),
     # The deal page
     path("deals/<int:deal_id>/", deal, name="deal"),
     path("deals/<int:deal_id>/win/", deal_win, name="deal_win"),

@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.navigation import navigation_for
+from accounts.navigation import navigation_for, quick_links
 from accounts.roles import Role
 
 register = template.Library()
@@ -38,6 +38,15 @@ def navigation(context: Context) -> tuple[Any, ...]:
     return navigation_for(
         slug=company.slug, role=Role(membership.role), path=context["request"].path
     )
+
+
+@register.simple_tag(takes_context=True)
+def quick_entries(context: Context) -> dict[str, str]:
+    """What the frame of a company's page offers from anywhere, as the role allows it."""
+    company, membership = context.get("company"), context.get("membership")
+    if not company or not membership:
+        return {}
+    return quick_links(slug=company.slug, role=Role(membership.role))
 
 
 @register.simple_tag(takes_context=True)

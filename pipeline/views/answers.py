@@ -104,10 +104,19 @@ def came_from(request: HttpRequest, *, default: str) -> str:
 
 
 def toast(
-    response: HttpResponse, *, text: str, undo: str = "", closes_dialog: bool = False
+    response: HttpResponse,
+    *,
+    text: str,
+    undo: str = "",
+    link: tuple[str, str] | None = None,
+    closes_dialog: bool = False,
 ) -> HttpResponse:
-    """Let the page say one thing; `undo` is an address that takes a POST."""
-    said: dict[str, object] = {"toast": {"text": text, **({"undo": undo} if undo else {})}}
+    """Let the page say one thing; `undo` is an address that takes a POST, `link` an address to
+    go to and what it is called."""
+    parts = {"text": text, **({"undo": undo} if undo else {})}
+    if link is not None:
+        parts["href"], parts["label"] = link
+    said: dict[str, object] = {"toast": parts}
     if closes_dialog:
         said["dialog-close"] = {}
     response["HX-Trigger"] = json.dumps(said)  # ASCII: headers carry nothing else
@@ -123,18 +132,25 @@ def done(
     anchor: str = "",
     deal_id: int | None = None,
     stages: frozenset[int] | None = None,
+    link: tuple[str, str] | None = None,
+    stay: bool = False,
 ) -> HttpResponse:
     """It worked: say so, and show the page that asked as it is now.
 
     `default` is the page to show when none is known; `deal_id` the deal that it was about, whose
     card or row is come back to, unless `anchor` names another element; `stages` those whose
     deals changed, None where not known. Messages carry the address of their undo as extra_tags.
+    `stay`: what was done shows on surfaces only, so any other page is left as it is.
     """
     back = came_from(request, default=default)
     if scripted(request):
         drawn = _drawn(request, back, stages, deal_id)
         if drawn is not None:
-            return toast(drawn, text=text, undo=undo, closes_dialog=True)
+            return toast(drawn, text=text, undo=undo, link=link, closes_dialog=True)
+        if stay:
+            response = HttpResponse(status=200)
+            response["HX-Reswap"] = "none"
+            return toast(response, text=text, undo=undo, link=link, closes_dialog=True)
         messages.success(request, text, extra_tags=undo)
         response = HttpResponse(status=200)
         response["HX-Redirect"] = back
@@ -164,6 +180,15 @@ def _drawn(
     response["HX-Retarget"] = found.target
     response["HX-Reswap"] = "outerMorph"
     return response
+
+
+def target_of(page: str) -> str:
+    """What of a page is drawn anew, as a CSS selector; "" where it is no surface."""
+    try:
+        found = _SURFACES.get(resolve(urlsplit(page).path).view_name)
+    except Resolver404:
+        return ""
+    return found.target if found else ""
 
 
 def refuse(request: HttpRequest, *, sentence: str, status: int, back: str) -> HttpResponse:

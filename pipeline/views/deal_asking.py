@@ -137,7 +137,7 @@ def deal_head(request: HttpRequest, question: DealQuestion, *, url: str) -> Deal
         board_url=reverse("pipeline:board", kwargs={"company_slug": slug}),
         list_url=reverse("pipeline:deal_list", kwargs={"company_slug": slug}),
         deal_url=deal_prefix(slug),
-        new_url=address_or_none("pipeline:deal_new", company_slug=slug)
+        new_url=address_or_none("pipeline:deal_open", company_slug=slug)
         if may(request, "deal.open")
         else "",
         import_url="",

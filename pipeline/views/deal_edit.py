@@ -213,12 +213,14 @@ def _page(
     if editor.counts and deal.closed_on is not None:
         restates = restated_quarters(since=deal.closed_on, now=now)
     page = deal_url(request, deal.id)
+    back = answers.came_from(request, default=page)
     context: dict[str, object] = {
         "deal": deal,
         "field": field,
         "title": editor.title,
         "form": form,
-        "back": answers.came_from(request, default=page),
+        "back": back,
+        "redrawn": answers.target_of(back) or "#deal",
         "deal_url": page,
         "url": request.path,
         "restates": warning(restates) if restates else "",

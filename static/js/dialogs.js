@@ -5,7 +5,7 @@ let opener;
 
 document.addEventListener("htmx:before:request", (event) => {
   const from = event.detail?.ctx?.sourceElement ?? event.target;
-  if (from?.getAttribute?.("hx-target") === "#dialog-host") opener = from;
+  if (from?.getAttribute?.("hx-target") === "#dialog-host" && !from.closest("dialog")) opener = from;
 });
 document.addEventListener("htmx:after:swap", () => {
   const dialog = document.querySelector("#dialog-host dialog[data-modal]:not([open])");

@@ -1,21 +1,20 @@
-// Shortcuts: `?` shows them, `g` then a key goes to a page. Ignored in fields and with modifiers.
+// Shortcuts: the element with data-key="gd" is used by g and then d. Not in fields, not with
+// modifiers; in an open dialog only its own.
 
-let going = 0;
+let before = "";
+let at = 0;
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable], dialog[open]")) return;
-  if (event.key === "?") {
-    document.getElementById("shortcuts")?.showModal();
-    return;
-  }
-  if (event.key === "g") {
-    going = Date.now();
-    return;
-  }
-  if (Date.now() - going < 1500) {
-    const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
-    if (link) location.assign(link.href);
-  }
-  going = 0;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.body.dataset.shortcuts === "off") return;
+  if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return;
+  const within = document.querySelector("dialog[open]") ?? document;
+  const find = (keys) => within.querySelector(`[data-key="${CSS.escape(keys)}"]`);
+  const found = (Date.now() - at < 1500 && find(before + event.key)) || find(event.key);
+  before = event.key;
+  at = Date.now();
+  if (!found) return;
+  event.preventDefault();
+  if (!found.matches("input")) found.click();
+  else if (found.checkVisibility()) found.select();
+  else location.assign(found.form.action);
 });

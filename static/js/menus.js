@@ -21,8 +21,8 @@ function place(menu, opener) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.target.closest?.(".menu:popover-open");
-  if (!menu || event.target.matches("input, select, textarea")) return;
+  const menu = event.target.closest?.(".menu:popover-open, [data-arrows]");
+  if (!menu || event.target.matches("input:not([type=search]), select, textarea")) return;
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
   const items = [...menu.querySelectorAll(".item")];
   if (!items.length) return;
