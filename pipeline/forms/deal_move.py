@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from pipeline.forms.fields import DayField, KeyField, NoteField, VersionField
+from pipeline.forms.fields import KeyField, NoteField, VersionField
+from pipeline.forms.happened import HappenedForm
 from pipeline.selectors.moves_allowed import StageChoice
 
 
-class DealMoveForm(forms.Form):
+class DealMoveForm(HappenedForm):
     """The move menu sends `stage`, `key` and `version` alone; the move page all of it."""
 
     stage = forms.TypedChoiceField(
@@ -25,16 +26,10 @@ class DealMoveForm(forms.Form):
             ),
         },
     )
-    day = DayField(label=_("It happened on"), help_text=_("Empty means now."))
-    at = forms.TimeField(
-        label=_("At"),
-        required=False,
-        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-        help_text=_("Only if it matters."),
-    )
     note = NoteField(label=_("Note"))
     key = KeyField()
     version = VersionField()
+    restate = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, stages: Sequence[StageChoice], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -33,6 +33,7 @@ class MovableDeal:
     is_open: bool
     stages: tuple[StageChoice, ...]
     last_at: datetime | None
+    reopens: bool = False  # it is closed: a move to a stage makes that closing void
 
     @property
     def targets(self) -> tuple[StageChoice, ...]:
@@ -66,6 +67,7 @@ def movable_deal(*, deal_id: int) -> MovableDeal | None:
         is_open=deal.outcome == Deal.Outcome.OPEN,
         stages=open_stages(pipeline_id=deal.pipeline_id),
         last_at=paths.last_instant(bytes(deal.path)),
+        reopens=deal.closed_on is not None,
     )
 
 

@@ -13,7 +13,6 @@ from accounts.actors import Actor
 from accounts.errors import DomainError
 from pipeline.forms.deal_move import DealMoveForm
 from pipeline.forms.fields import new_key
-from pipeline.forms.moments import instant_of
 from pipeline.forms.withdraw import WithdrawForm
 from pipeline.selectors.moves_allowed import (
     MovableDeal,
@@ -27,6 +26,7 @@ from pipeline.services.record_move import record_move
 from pipeline.tasks import wake
 from pipeline.views import answers
 from pipeline.views.answers import address_or_none
+from pipeline.views.consent import must_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +102,22 @@ def deal_move(request: HttpRequest, deal_id: int) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         back = answers.came_from(request, default=answers.board_url(request))
-        form = DealMoveForm(stages=deal.stages, initial={"version": deal.version})
-        return _form_page(request, deal, form, back)
-    form = DealMoveForm(request.POST, stages=deal.stages)
+        return _form_page(request, deal, _form(request, deal), back)
+    form = _form(request, deal)
     if not form.is_valid():
         return _refused(request, deal, form, status=422)
     given = form.cleaned_data
-    now = timezone.now()
+    by = Actor.member(request.membership)  # type: ignore[attr-defined]
+    day = request.company.local_day(given["happened_at"])  # type: ignore[attr-defined]
+    if must_ask(form, by=by, since=day, now=form.now):
+        return _refused(request, deal, form, status=422)
     try:
         recorded = record_move(
-            by=Actor.member(request.membership),  # type: ignore[attr-defined]
+            by=by,
             deal_id=deal.id,
             to_stage_id=given["stage"],
-            occurred_at=instant_of(
-                day=given["day"],
-                at=given["at"],
-                now=now,
-                zone=request.company.zone,  # type: ignore[attr-defined]
-                after=deal.last_at,
-            ),
-            now=now,
+            occurred_at=given["happened_at"],
+            now=form.now,
             note=given["note"],
             key=given["key"],
             version=given["version"],
@@ -140,6 +136,17 @@ def deal_move(request: HttpRequest, deal_id: int) -> HttpResponse:
         default=answers.board_url(request),
         deal_id=deal.id,
         stages=frozenset(filter(None, (deal.stage_id, given["stage"]))),
+    )
+
+
+def _form(request: HttpRequest, deal: MovableDeal) -> DealMoveForm:
+    return DealMoveForm(
+        request.POST if request.method == "POST" else None,
+        stages=deal.stages,
+        now=timezone.now(),
+        zone=request.company.zone,  # type: ignore[attr-defined]
+        after=deal.last_at,
+        initial={"version": deal.version},
     )
 
 

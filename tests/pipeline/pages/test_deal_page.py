@@ -23,7 +23,6 @@ from tests.pipeline.pages.deal_pages import (
     url,
 )
 
-
 pytestmark = pytest.mark.usefixtures("clock_stands")
 
 
