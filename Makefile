@@ -10,10 +10,10 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check fix bench check-data seed manage engines
+.PHONY: help run setup test check campaign guards-demo fix bench check-data seed manage engines
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## set up what is missing, start everything, print the address
 	$(SETUP) app engines
@@ -33,6 +33,14 @@ check: ## lint, types, layers, and migrations that match the models
 	$(VENV)/lint-imports
 	$(NOWHERE) $(VENV)/mypy metrics/calc pipeline/importers config/launch
 	$(VENV)/python manage.py makemigrations --check --dry-run
+
+campaign: ## random work in two companies, long: CAMPAIGN=2000
+	$(SETUP) app engines dev
+	@exec env CAMPAIGN=$(or $(CAMPAIGN),2000) $(VENV)/python -m config.launch test tests/pipeline/test_two_companies.py
+
+guards-demo: ## plant faults in a copy of the house and show which test sees each
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m tests.guards.demo $(ARGS)
 
 fix: ## format, and mend what the linter can
 	$(SETUP) app engines dev
