@@ -1,20 +1,43 @@
 """From the URL to the company: membership or 404, and the context for everything below."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import structlog
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.selectors.memberships import membership_for
+from accounts.selectors.second_factor import factors_of
 from accounts.tenancy.context import company_context, user_context
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class SignInAgeMiddleware:
+    """Who proved who they are too long ago is signed out, however busy they were since.
+
+    The cookie's own age starts anew whenever the session is written.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            records = get_authentication_records(request, request.user)
+            proved = max((record.get("at", 0) for record in records), default=None)
+            if proved is not None and time.time() - proved > settings.SIGN_IN_AGE:
+                logout(request)
+        return self.get_response(request)
 
 
 class CompanyMiddleware:
@@ -43,21 +66,28 @@ class CompanyMiddleware:
         if slug is None:
             return None
         if not request.user.is_authenticated:
-            target = urlencode({"next": request.get_full_path()})
-            response = HttpResponse(status=302)
-            response["Location"] = f"{resolve_url('account_login')}?{target}"
-            return response
+            return _sent_to("account_login", request)
         found = membership_for(user_id=request.user.pk, slug=slug)
         if found is None:
             raise Http404
         request.company, request.membership = found  # type: ignore[attr-defined]
         request._tenancy.enter_context(company_context(found[0].pk))  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(company=found[0].slug)
+        if found[0].require_mfa and not factors_of(user_id=request.user.pk):
+            return _sent_to("accounts:second_factor", request)
         return None
 
 
+def _sent_to(url_name: str, request: HttpRequest) -> HttpResponse:
+    """First to that page, and back here afterwards."""
+    response = HttpResponse(status=302)
+    target = urlencode({"next": request.get_full_path()})
+    response["Location"] = f"{resolve_url(url_name)}?{target}"
+    return response
+
+
 class HtmxLoginRedirectMiddleware:
-    """An expired sign-in answers a fragment request with HX-Redirect.
+    """An expired sign-in, or a missing second factor, answers a fragment with HX-Redirect.
 
     fetch() would follow a 302 and put the whole sign-in page into a card.
     """
@@ -71,16 +101,15 @@ class HtmxLoginRedirectMiddleware:
         vary = [v for v in (response["Vary"], "HX-Request") if v]
         if "HX-Request" not in response["Vary"]:
             response["Vary"] = ", ".join(vary)
-        login = reverse("account_login")
-        location = response.get("Location", "")
+        location = urlsplit(response.get("Location", "")).path
         if (
             response.status_code == 302
             and request.headers.get("HX-Request") == "true"
-            and urlsplit(location).path == login
+            and location in {reverse("account_login"), reverse("accounts:second_factor")}
         ):
             target = _page_of(request)
             redirect = HttpResponse(status=200)
-            redirect["HX-Redirect"] = f"{login}?{urlencode({'next': target})}"
+            redirect["HX-Redirect"] = f"{location}?{urlencode({'next': target})}"
             redirect["Vary"] = response["Vary"]
             return redirect
         return response

@@ -46,3 +46,14 @@ def membership_for(*, user_id: int, slug: str) -> tuple[Company, Membership] | N
             .first()
         )
     return None if membership is None else (membership.company, membership)
+
+
+def asked_of(*, user_id: int) -> tuple[str, ...]:
+    """The names of this user's companies that ask their members for a second factor."""
+    with user_context(user_id), transaction.atomic():
+        names = (
+            Membership._base_manager.filter(user_id=user_id, company__require_mfa=True)
+            .order_by("company__name", "company_id")
+            .values_list("company__name", flat=True)
+        )
+        return tuple(names)

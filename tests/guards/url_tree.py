@@ -16,6 +16,7 @@ from pipeline.models import (
     Contact,
     EmailMessage,
     Note,
+    Product,
     SavedSegment,
     StageTransition,
 )
@@ -82,17 +83,30 @@ def _activity(workspace: Workspace) -> Activity:
     return found
 
 
+def _product(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        name = f"{workspace.company.name} product"
+        return int(Product.objects.get_or_create(name=name)[0].pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
 ARGUMENTS: dict[str, Value] = {
     "key": "none",
+    "pk": "1",
     "uidb36": "1",
     "kind": "csv",
     "deal_id": lambda w: w.deals["open"],
     "stage_id": lambda w: w.stages["Booked"].pk,
     "transition_id": _transition,
     "segment_id": _segment,
+    "catalogue": "products",
+    "entry_id": _product,
+    "pipeline_id": lambda w: w.pipeline.pk,
+    "currency": "USD",
+    "month": "2026-03",
+    "pipeline:settings_rep_hand_over entry_id": lambda w: w.reps["Ada"].pk,
     "note_id": _note,
     "email_id": _email,
     "customer_id": lambda w: w.customers["Acme"].pk,
@@ -123,22 +137,23 @@ class Page:
 
 def pages(urlconf: str | None = None) -> list[Page]:
     """Every page of the product, in the order of the URL tree."""
-    return list(_walk(get_resolver(urlconf), "", ()))
+    return list(_walk(get_resolver(urlconf), "", (), frozenset()))
 
 
-def _walk(resolver: URLResolver, route: str, spaces: tuple[str, ...]) -> Any:
+def _walk(resolver: URLResolver, route: str, spaces: tuple[str, ...], above: frozenset[str]) -> Any:
     for entry in resolver.url_patterns:
         here = route + str(entry.pattern)
+        arguments = (above | entry.pattern.regex.groupindex.keys()) - {"company_slug"}
         if isinstance(entry, URLPattern):
             yield Page(
                 route=here,
                 name=":".join([*spaces, entry.name or ""]),
-                arguments=tuple(sorted(entry.pattern.regex.groupindex)),
+                arguments=tuple(sorted(arguments)),
                 view=entry.callback,
             )
         else:
             space = (entry.namespace,) if entry.namespace else ()
-            yield from _walk(entry, here, (*spaces, *space))
+            yield from _walk(entry, here, (*spaces, *space), arguments)
 
 
 def value_of(page: Page, argument: str) -> Value:
