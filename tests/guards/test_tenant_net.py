@@ -5,17 +5,17 @@ later Django adds is either refused too or fails here.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import models, transaction
 
-from accounts.models import Company
+from accounts.models import Company, User
 from accounts.tenancy.context import NoCompany, WrongCompany, company_context
 from accounts.tenancy.models import TenantManager, TenantModel, TenantQuerySet
-from pipeline.models import Customer, Deal, Rep, Team
+from pipeline.models import Customer, Deal, Note, Rep, Team
 from tests.personas import World
 from tests.specimens import make_specimens, tenant_models
 
@@ -221,6 +221,60 @@ def test_nothing_is_written_for_another_company(way: str, quiet_world: World) ->
     with company_context(b.pk):
         assert not Team.objects.filter(name="smuggled").exists()
         assert Team.objects.count() == 1
+
+
+# Wall 2 alone: as the owner role, which row security does not bind, the manager still filters. ---
+
+
+@pytest.fixture
+def owners_pair() -> Iterator[tuple[Company, Company]]:
+    """A row of every model in two companies, in the owner's transaction."""
+    with transaction.atomic(using="owner"):
+        user = User(email="someone@example.com")
+        user.save(using="owner")
+        pair = []
+        for slug in ("a", "b"):
+            company = Company(slug=slug, name=slug)
+            company.save(using="owner")
+            make_specimens(company=company, user=user, using="owner")
+            pair.append(company)
+        yield pair[0], pair[1]
+        transaction.set_rollback(True, using="owner")
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_with_row_security_off_the_manager_alone_filters(
+    owners_pair: tuple[Company, Company],
+) -> None:
+    a, b = owners_pair
+    for model in MODELS:
+        assert model._base_manager.using("owner").count() == 2, "row security is not off"
+        for company, other in ((a, b), (b, a)):
+            with company_context(company.pk):
+                rows = model.objects.using("owner")
+                assert [r.company_id for r in rows] == [company.pk], model
+                assert rows.count() == 1
+                assert rows.exists()
+                assert not rows.filter(company_id=other.pk).exists()
+                assert rows.exclude(pk=0).values_list("company_id", flat=True)[0] == company.pk
+                assert list(rows.values_list("company_id").distinct()) == [(company.pk,)]
+                assert rows.union(rows).count() == 1
+                assert rows.aggregate(n=models.Count("pk")) == {"n": 1}
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_with_row_security_off_the_manager_alone_writes_one_company(
+    owners_pair: tuple[Company, Company],
+) -> None:
+    a, b = owners_pair
+    with company_context(a.pk):
+        assert Deal.objects.using("owner").update(name="changed") == 1
+        assert Note.objects.using("owner").delete()[0] == 1
+    assert set(Deal._base_manager.using("owner").values_list("company_id", "name")) > {
+        (a.pk, "changed")
+    }
+    assert Deal._base_manager.using("owner").filter(name="changed").count() == 1
+    assert [n.company_id for n in Note._base_manager.using("owner")] == [b.pk]
 
 
 def test_a_row_without_a_company_gets_the_active_one(quiet_world: World) -> None:
