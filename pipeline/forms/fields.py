@@ -9,6 +9,13 @@ from django.utils.translation import gettext_lazy as _
 NOTE_LENGTH = 20_000
 
 
+# What nobody types is refused in one sentence; a form's template prints it on top.
+_UNRECOGNISED = dict.fromkeys(
+    ("required", "invalid", "max_length", "min_value", "max_value", "null_characters_not_allowed"),
+    _("This form cannot be recognised. Reload the page."),
+)
+
+
 def new_key() -> str:
     """An idempotency key, made with the form: sent twice, it has one effect."""
     return uuid.uuid4().hex
@@ -18,7 +25,12 @@ class KeyField(forms.CharField):
     """The hidden idempotency key."""
 
     def __init__(self) -> None:
-        super().__init__(max_length=80, widget=forms.HiddenInput, initial=new_key)
+        super().__init__(
+            max_length=80,
+            widget=forms.HiddenInput,
+            initial=new_key,
+            error_messages=_UNRECOGNISED,
+        )
 
 
 class VersionField(forms.IntegerField):
@@ -26,7 +38,11 @@ class VersionField(forms.IntegerField):
 
     def __init__(self, *, required: bool = True) -> None:
         super().__init__(
-            min_value=0, max_value=2**31 - 1, required=required, widget=forms.HiddenInput
+            min_value=0,
+            max_value=2**31 - 1,
+            required=required,
+            widget=forms.HiddenInput,
+            error_messages=_UNRECOGNISED,
         )
 
 

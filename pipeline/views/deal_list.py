@@ -189,11 +189,11 @@ def deal_list_page(request: HttpRequest) -> HttpResponse:
 
 @company_view("deal.view")
 @require_safe
-def deal_export(request: HttpRequest, kind: str) -> FileResponse:
+def deal_export(request: HttpRequest, kind: str) -> HttpResponse | FileResponse:
     """The deals that the filter means, as CSV or XLSX.
 
-    Written to a file in chunks before the transaction ends, then streamed: neither the number of
-    deals nor a slow reader holds memory or the database.
+    Written to a file in chunks before the transaction ends; a large one is then streamed from
+    disk: neither the number of deals nor a slow reader holds memory or the database.
     """
     question = deal_question(request, query_lists(request.GET), accepts=ACCEPTS)
     if question.pipeline_id is None:
@@ -208,13 +208,17 @@ def deal_export(request: HttpRequest, kind: str) -> FileResponse:
         write_csv(file, headings=headings, rows=rows)
     else:
         write_xlsx(file, title=_("Deals"), headings=headings, rows=rows)
+    large = file.tell() > _MEMORY
     file.seek(0)
-    return FileResponse(
-        file,
-        as_attachment=True,
-        filename=f"{company.slug}-deals-{question.context.today.isoformat()}.{kind}",
-        content_type=_CONTENT_TYPES[kind],
-    )
+    name = f"{company.slug}-deals-{question.context.today.isoformat()}.{kind}"
+    if large:
+        return FileResponse(
+            file, as_attachment=True, filename=name, content_type=_CONTENT_TYPES[kind]
+        )
+    with file:
+        response = HttpResponse(file.read(), content_type=_CONTENT_TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @answers.surface("pipeline:deal_list", target="#page")
