@@ -103,9 +103,9 @@ class DealLoseForm(ClosingForm):
 
     @property
     def details(self) -> list[tuple[str, forms.BoundField]]:
-        """Each level that has details, with its choice."""
+        """Each level that has details, with its choice; also one with an error to show."""
         bound = [(level, self[f"reason_{level}"]) for level in LossLevel.values]
-        return [(level, field) for level, field in bound if len(field.field.choices) > 1]  # type: ignore[attr-defined]
+        return [(level, b) for level, b in bound if b.errors or len(b.field.choices) > 1]  # type: ignore[attr-defined]
 
     def loss(self) -> dict[str, Any]:
         """The answers as services.closing.lose_deal takes them: those of the chosen level."""
