@@ -113,6 +113,7 @@ def _form(request: HttpRequest, now: datetime) -> DealOpenForm:
     rep_id = own_rep(membership_id=request.membership.pk)  # type: ignore[attr-defined]
     pipelines = pipeline_choices()
     asked = request.GET.get("pipeline", "")
+    first = pipelines[0][0] if pipelines else None
     return DealOpenForm(
         request.POST if request.method == "POST" else None,
         now=now,
@@ -124,7 +125,7 @@ def _form(request: HttpRequest, now: datetime) -> DealOpenForm:
         initial={
             "customer": plain(request.GET.get("customer", "")),
             "currency": company.currency,
-            "pipeline": asked if asked in {str(pk) for pk, _name in pipelines} else None,
+            "pipeline": next((pk for pk, _name in pipelines if str(pk) == asked), first),
             "source": last_used_source(rep_id=rep_id),
             "rep": rep_id,
         },
