@@ -106,7 +106,7 @@ def _moves(rng: np.random.Generator, deals: int) -> dict[str, np.ndarray]:
     rows = {"deal": deal, "came": came, "stage": stage, "at": at, "recorded": recorded}
     replaced = np.full(len(at), -1)
     for share in (0.03, 0.05):  # corrections of rows, then corrections of some of those
-        rows, replaced = _correct(rng, rows, replaced, share, last)
+        rows, replaced = _correct(rng, rows, replaced, share, first, last)
 
     order = np.argsort(rows["recorded"], kind="stable")
     number = np.empty(len(order), np.int64)
@@ -121,6 +121,7 @@ def _correct(
     rows: dict[str, np.ndarray],
     replaced: np.ndarray,
     share: float,
+    first: int,
     last: int,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Add corrections of a share of the rows: another time, another stage, or withdrawn.
@@ -135,7 +136,7 @@ def _correct(
     kind = rng.random(len(chosen))
     at = rows["at"][chosen]
     moved = kind < 0.6
-    at = np.where(moved, np.maximum(at - rng.integers(0, 6, len(chosen)) * _DAY, _DAY), at)
+    at = np.where(moved, np.maximum(at - rng.integers(0, 6, len(chosen)) * _DAY, first), at)
     stage = rows["stage"][chosen]
     other = rng.integers(1, len(STAGES) + 1, len(chosen))
     stage = np.where((kind >= 0.6) & (kind < 0.85) & (stage <= len(STAGES)), other, stage)

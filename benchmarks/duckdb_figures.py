@@ -32,7 +32,7 @@ class Plan:
     """How the figures are asked for. The defaults took the least CPU of those tried."""
 
     threads: int = 1
-    together: int = 20  # quarters in one query: each query costs its planning
+    together: int = 32  # quarters in one query: each query costs its planning
     rolled_up_in_sets: bool = True  # sums by GROUPING SETS, else one GROUP BY per family
     quantiles_in_sets: bool = False
 

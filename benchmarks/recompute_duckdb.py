@@ -1,6 +1,6 @@
 """Part: the same figures by DuckDB over its own storage.
 
-python -m benchmarks.recompute_duckdb STORE [RESULT] [--threads 1] [--together 20]
+python -m benchmarks.recompute_duckdb STORE [RESULT] [--threads 1] [--together 32]
 """
 
 import argparse
@@ -10,16 +10,25 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from benchmarks.company import AS_OF, FIRST, TIMEZONE
+from benchmarks.company import AS_OF, TIMEZONE
 from benchmarks.duckdb_figures import Plan, figures
 from benchmarks.measuring import Meter, say
-from metrics.calc.calendar import Moment, Quarter, as_of_for, moment, quarters_between
+from metrics.calc.calendar import (
+    Moment,
+    Quarter,
+    as_of_for,
+    day_of_number,
+    moment,
+    quarters_between,
+)
 
 
-def quarters_of_the_company() -> list[tuple[Quarter, Moment]]:
-    """Every quarter with its as_of, as company.json says."""
+def quarters_of_the_company(duck: duckdb.DuckDBPyConnection) -> list[tuple[Quarter, Moment]]:
+    """Every quarter since the first transition, with its as_of by what company.json says."""
+    row = duck.execute("SELECT min(opened_on) FROM deals").fetchone()
+    assert row is not None
     zone = ZoneInfo(TIMEZONE)
-    found = quarters_between(FIRST.date(), AS_OF.date(), 1)
+    found = quarters_between(day_of_number(row[0]), AS_OF.astimezone(zone).date(), 1)
     return [(quarter, moment(as_of_for(quarter, 7, zone, AS_OF), zone)) for quarter in found]
 
 
@@ -33,7 +42,7 @@ def main() -> None:
     plan = Plan(threads=options.threads, together=options.together)
     meter = Meter()
     with meter.measured() as spent, duckdb.connect(str(options.store), read_only=True) as duck:
-        found = list(figures(duck, quarters_of_the_company(), plan))
+        found = list(figures(duck, quarters_of_the_company(duck), plan))
     if options.result:
         options.result.write_bytes(pickle.dumps(found))
     rows = sum(len(family["quarter"]) for some in found for family in some.sums)

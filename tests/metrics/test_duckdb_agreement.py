@@ -39,7 +39,7 @@ def test_every_stored_figure_agrees(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "duckdb.db"
     build(store, folder)
     with duckdb.connect(str(store), read_only=True) as duck:
-        theirs = list(figures(duck, quarters_of_the_company(), Plan()))
+        theirs = list(figures(duck, quarters_of_the_company(duck), Plan()))
     with company_context(loaded.company_id):
         company = Company.objects.get(pk=loaded.company_id)
         whole, single = _together(company), _one_by_one(company)
