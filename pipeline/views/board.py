@@ -22,6 +22,7 @@ from pipeline.views.deal_asking import (
     deal_question,
     may,
     query_lists,
+    tidied,
 )
 
 ACCEPTS = ("more", "order")
@@ -160,6 +161,8 @@ def _context(
 @require_safe
 def board_page(request: HttpRequest) -> HttpResponse:
     """The board, or with htmx only what changes when a filter does."""
+    if tidy := tidied(request):
+        return redirect(tidy)
     whole = not answers.scripted(request) or request.htmx.history_restore_request  # type: ignore[attr-defined]
     template = "pipeline/board.html" if whole else "pipeline/board.html#page"
     return render(request, template, _context(request, query_lists(request.GET)))

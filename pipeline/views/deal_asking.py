@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -200,6 +201,15 @@ def _pickers(asked: DealFilter, options: Options) -> tuple[Picker, ...]:
     steps = (any_, Option(NONE, _("No next step")), Option("due", _("Due today or before")))
     pickers.append(Picker("step", _("Next step"), steps, asked.step))
     return tuple(pickers)
+
+
+def tidied(request: HttpRequest) -> str:
+    """The address without what a form sent empty; "" when it is tidy already."""
+    pairs = [(name, value) for name, values in request.GET.lists() for value in values]
+    told = [(name, value) for name, value in pairs if value.strip()]
+    if len(told) == len(pairs):
+        return ""
+    return f"{request.path}?{urlencode(told)}" if told else request.path
 
 
 def query_lists(query: Any) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -17,7 +17,14 @@ from pipeline.forms.fields import new_key
 from pipeline.selectors.deal_list import SORTS, DealList, deal_list, export_headings, export_rows
 from pipeline.services.bulk_edit import MOST_DEALS
 from pipeline.views import answers
-from pipeline.views.deal_asking import DealQuestion, deal_head, deal_question, may, query_lists
+from pipeline.views.deal_asking import (
+    DealQuestion,
+    deal_head,
+    deal_question,
+    may,
+    query_lists,
+    tidied,
+)
 
 ACCEPTS = ("sort", "page")
 _MEMORY = 4_000_000  # bytes of a file that are kept in memory, more goes to disk
@@ -182,6 +189,8 @@ def list_context(request: HttpRequest, query: Mapping[str, Sequence[str]]) -> di
 @require_safe
 def deal_list_page(request: HttpRequest) -> HttpResponse:
     """The list, or with htmx only what changes when a filter does."""
+    if tidy := tidied(request):
+        return redirect(tidy)
     whole = not answers.scripted(request) or request.htmx.history_restore_request  # type: ignore[attr-defined]
     template = "pipeline/deal_list.html" if whole else "pipeline/deal_list.html#page"
     return render(request, template, list_context(request, query_lists(request.GET)))

@@ -95,7 +95,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   }
   if (!moved || ctx.request?.method === "GET") return;
   places.delete(moved);
-  const lost = !document.activeElement || document.activeElement === document.body || cardOf(document.activeElement);
+  const lost = !document.activeElement || document.activeElement === document.body || cardOf(document.activeElement) || document.activeElement.closest(".toast");
   if (!lost || !document.getElementById("board")) return;
   // A card that was dragged or clicked away does not take the page along with it.
   const to = titleOf(document.getElementById(moved)) ?? document.getElementById("main");
@@ -121,7 +121,8 @@ function neighbour(card, key) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
-  const menu = event.target.closest?.(".moves:popover-open");
+  // A quick hand types the digit before focus has arrived in the menu.
+  const menu = document.querySelector(".moves:popover-open");
   if (menu && /^[1-9]$/.test(event.key) && !keysOff()) {
     const item = menu.querySelector(`[data-digit="${event.key}"]`);
     if (item) {

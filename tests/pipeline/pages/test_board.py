@@ -202,6 +202,13 @@ def test_filters_stand_in_the_address(query: str, names: set[str], world: World)
         assert "No open deal matches these filters." in html
 
 
+def test_what_a_form_sent_empty_leaves_the_address(world: World) -> None:
+    response = client(world.a).get(f"{BOARD}?text=&rep=me&min=&max=")
+    assert (response.status_code, response["Location"]) == (302, f"{BOARD}?rep=me")
+    response = client(world.a).get(f"{BOARD}list/?text=&sort=name")
+    assert (response.status_code, response["Location"]) == (302, f"{BOARD}list/?sort=name")
+
+
 def test_what_is_not_understood_is_dropped_with_a_notice(world: World) -> None:
     theirs = world.b.reps["Ada"].pk
     html = body(world, f"?rep={theirs}&colour=red&min=much&channel=sideways&since=never")

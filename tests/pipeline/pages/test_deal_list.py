@@ -209,7 +209,8 @@ def test_a_large_file_is_streamed(world: World, monkeypatch: pytest.MonkeyPatch)
     assert response.streaming
     assert response["Content-Disposition"] == 'attachment; filename="alpha-deals-2026-05-20.csv"'
     assert len(table(response.getvalue())) == 2
-    response.file_to_stream.close()  # response.close() would end the test's connection
+    for close in response._resource_closers:  # response.close() would end the test's connection
+        close()
 
 
 # Changing many -----------------------------------------------------------------------------------
