@@ -21,7 +21,7 @@ class NoteForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["body"].error_messages["required"] = _("Write something first.")  # type: ignore[assignment]
+        self.fields["body"].error_messages["required"] = _("Write something first.")
 
 
 class ActivityForm(HappenedForm):

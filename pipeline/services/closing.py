@@ -152,7 +152,8 @@ def _closing_stage(*, deal_id: int, kind: str, stage_id: int | None) -> Stage:
         raise DomainError(f"This pipeline has several stages for {kind} deals. Choose one.")
     if not found:
         raise DomainError(f"This pipeline has no stage for {kind} deals. Add one in its settings.")
-    return found[0]
+    stage: Stage = found[0]
+    return stage
 
 
 def _reason(*, by: Actor, now: datetime, level: str, reason_id: int | None, detail: str) -> int:

@@ -129,7 +129,7 @@ def _page(
     if form.is_bound:
         # After a refusal the form has seen what it now shows beside the typed values.
         form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["seen"] = page.seen_text()
+        form.data["seen"] = page.seen_text()  # type: ignore[index]
     slug = request.company.slug  # type: ignore[attr-defined]
     where = {"company_slug": slug, "customer_id": page.customer_id, "contact_id": page.id}
     context: dict[str, object] = {

@@ -156,7 +156,7 @@ def _page(
     made in view of both values."""
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["version"] = str(deal.version)
+        form.data["version"] = str(deal.version)  # type: ignore[index]
     back = answers.came_from(request, default=deal_url(request, deal.id))
     context: dict[str, object] = {
         "deal": deal,

@@ -208,8 +208,8 @@ def _page(
     editor = EDITORS[field]
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["version"] = str(deal.version)
-    restates = ()
+        form.data["version"] = str(deal.version)  # type: ignore[index]
+    restates: tuple[str, ...] = ()
     if editor.counts and deal.closed_on is not None:
         restates = restated_quarters(since=deal.closed_on, now=now)
     page = deal_url(request, deal.id)

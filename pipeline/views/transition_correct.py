@@ -113,7 +113,7 @@ def _page(
 ) -> HttpResponse:
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["version"] = str(shown.version)
+        form.data["version"] = str(shown.version)  # type: ignore[index]
     context: dict[str, object] = {
         "move": shown,
         "form": form,
