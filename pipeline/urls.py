@@ -1,5 +1,7 @@
-from django.urls import path, re_path
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
 
+from pipeline.selectors.settings_catalogues import CATALOGUES
 from pipeline.views.board import board_column, board_page
 from pipeline.views.contacts import contact_add, contact_edit, contact_retire
 from pipeline.views.deal import deal
@@ -14,7 +16,47 @@ from pipeline.views.notes import activity_add, email, note, note_add
 from pipeline.views.quick_capture import activity_take_back, deal_suggest, quick_capture
 from pipeline.views.saved_segments import segment_change, segment_save
 from pipeline.views.search import search
+from pipeline.views.settings_catalogues import (
+    settings_catalogue,
+    settings_entry,
+    settings_entry_add,
+    settings_entry_merge,
+    settings_entry_restore,
+    settings_entry_retire,
+    settings_rep_hand_over,
+)
+from pipeline.views.settings_pipelines import (
+    settings_pipeline_add,
+    settings_pipeline_order,
+    settings_pipeline_rename,
+    settings_pipeline_restore,
+    settings_pipeline_retire,
+    settings_pipelines,
+)
+from pipeline.views.settings_rates import (
+    settings_rate_deals,
+    settings_rates,
+    settings_rates_paste,
+    settings_rates_save,
+)
+from pipeline.views.settings_stages import (
+    settings_pipeline,
+    settings_stage,
+    settings_stage_add,
+    settings_stage_order,
+    settings_stage_restore,
+    settings_stage_retire,
+)
 from pipeline.views.transition_correct import transition_correct
+
+
+class CatalogueConverter(StringConverter):
+    """A catalogue by its name: the settings of other apps may stand beside them."""
+
+    regex = "|".join(CATALOGUES)
+
+
+register_converter(CatalogueConverter, "catalogue")
 
 app_name = "pipeline"
 urlpatterns = [
@@ -51,9 +93,7 @@ urlpatterns = [
     path("deals/<int:deal_id>/activities/", activity_add, name="activity_add"),
     path("notes/<int:note_id>/", note, name="note"),
     path("emails/<int:email_id>/", email, name="email"),
-    path(
-        "transitions/<int:transition_id>/correct/", transition_correct, name="transition_correct"
-    ),
+    path("transitions/<int:transition_id>/correct/", transition_correct, name="transition_correct"),
     path("customers/<int:customer_id>/contacts/add/", contact_add, name="contact_add"),
     path(
         "customers/<int:customer_id>/contacts/<int:contact_id>/", contact_edit, name="contact_edit"
@@ -62,5 +102,79 @@ urlpatterns = [
         "customers/<int:customer_id>/contacts/<int:contact_id>/retire/",
         contact_retire,
         name="contact_retire",
+    ),
+    # Settings of the pipeline
+    path("settings/pipelines/", settings_pipelines, name="settings_pipelines"),
+    path("settings/pipelines/add/", settings_pipeline_add, name="settings_pipeline_add"),
+    path("settings/pipelines/<int:pipeline_id>/", settings_pipeline, name="settings_pipeline"),
+    path(
+        "settings/pipelines/<int:pipeline_id>/rename/",
+        settings_pipeline_rename,
+        name="settings_pipeline_rename",
+    ),
+    path(
+        "settings/pipelines/<int:pipeline_id>/order/",
+        settings_pipeline_order,
+        name="settings_pipeline_order",
+    ),
+    path(
+        "settings/pipelines/<int:pipeline_id>/retire/",
+        settings_pipeline_retire,
+        name="settings_pipeline_retire",
+    ),
+    path(
+        "settings/pipelines/<int:pipeline_id>/restore/",
+        settings_pipeline_restore,
+        name="settings_pipeline_restore",
+    ),
+    path(
+        "settings/pipelines/<int:pipeline_id>/stages/add/",
+        settings_stage_add,
+        name="settings_stage_add",
+    ),
+    path("settings/stages/<int:stage_id>/", settings_stage, name="settings_stage"),
+    path(
+        "settings/stages/<int:stage_id>/order/", settings_stage_order, name="settings_stage_order"
+    ),
+    path(
+        "settings/stages/<int:stage_id>/retire/",
+        settings_stage_retire,
+        name="settings_stage_retire",
+    ),
+    path(
+        "settings/stages/<int:stage_id>/restore/",
+        settings_stage_restore,
+        name="settings_stage_restore",
+    ),
+    path("settings/rates/", settings_rates, name="settings_rates"),
+    path("settings/rates/save/", settings_rates_save, name="settings_rates_save"),
+    path("settings/rates/paste/", settings_rates_paste, name="settings_rates_paste"),
+    re_path(
+        r"^settings/rates/(?P<currency>[A-Z]{3})/(?P<month>\d{4}-\d{2})/$",
+        settings_rate_deals,
+        name="settings_rate_deals",
+    ),
+    path(
+        "settings/reps/<int:entry_id>/hand-over/",
+        settings_rep_hand_over,
+        name="settings_rep_hand_over",
+    ),
+    path("settings/<catalogue:catalogue>/", settings_catalogue, name="settings_catalogue"),
+    path("settings/<catalogue:catalogue>/add/", settings_entry_add, name="settings_entry_add"),
+    path("settings/<catalogue:catalogue>/<int:entry_id>/", settings_entry, name="settings_entry"),
+    path(
+        "settings/<catalogue:catalogue>/<int:entry_id>/merge/",
+        settings_entry_merge,
+        name="settings_entry_merge",
+    ),
+    path(
+        "settings/<catalogue:catalogue>/<int:entry_id>/retire/",
+        settings_entry_retire,
+        name="settings_entry_retire",
+    ),
+    path(
+        "settings/<catalogue:catalogue>/<int:entry_id>/restore/",
+        settings_entry_restore,
+        name="settings_entry_restore",
     ),
 ]

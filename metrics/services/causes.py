@@ -1,4 +1,4 @@
-"""Who and what caused a restatement: the facts recorded since the version before."""
+"""Who and what caused a restatement: facts and settings recorded since the version before."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,13 @@ _FACTS = """
     JOIN pipeline_deal d ON d.company_id = c.company_id AND d.id = c.deal_id
     LEFT JOIN accounts_user u ON u.id = c.changed_by_id
     WHERE c.company_id = %(company)s AND c.changed_at > %(since)s
-    ORDER BY 6, 2
+    UNION ALL
+    -- Changes of settings say from which day on they change figures.
+    SELECT a.action, a.id, NULL, coalesce(a.after ->> 'name', a.before ->> 'name', ''),
+           a.at, a.at, a.actor_label
+    FROM accounts_auditentry a
+    WHERE a.company_id = %(company)s AND a.at > %(since)s
+      AND a.after ->> 'marked_since' BETWEEN '0' AND %(day)s
 """
 
 
@@ -43,10 +49,15 @@ class Cause:
 
 
 def facts_since(*, company: Company, since: datetime, as_of: datetime) -> Cause:
-    """What was recorded after `since` that may count before `as_of`, oldest first."""
+    """What was recorded after `since` that may count before `as_of`, oldest first.
+
+    A change of settings, such as a source's channel, has no deal: `deal` is then its name.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"company": company.pk, "since": since, "as_of": as_of})
-        rows = cursor.fetchall()
+        day = company.local_day(as_of).isoformat()
+        cursor.execute(_FACTS, {"company": company.pk, "since": since, "as_of": as_of, "day": day})
+        # A change of settings stands before the deals that it changed.
+        rows = sorted(cursor.fetchall(), key=lambda row: (row[5], row[2] is not None, row[1]))
     facts = tuple(
         {
             "what": what,

@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.formats import Style, number
 from accounts.models import AuditEntry, Membership
 from accounts.permissions import allows
 from accounts.roles import Role
@@ -53,7 +54,7 @@ class Catalogue:
     extras: tuple[str, ...] = ()
     counted: frozenset[str] = frozenset()
     same: str | None = ""
-    columns: tuple[tuple[Any, Callable[[Any], str]], ...] = ()
+    details: tuple[Callable[[Any], str], ...] = ()
     related: tuple[str, ...] = ()
 
     @property
@@ -72,7 +73,7 @@ class Catalogue:
 def channel_text(channel: str) -> str:
     """A channel for people."""
     return {Channel.INBOUND.value: _("Inbound"), Channel.OUTBOUND.value: _("Outbound")}.get(
-        channel, _("Not known")
+        channel, _("Channel not known")
     )
 
 
@@ -117,7 +118,7 @@ CATALOGUES: Mapping[str, Catalogue] = {
             empty=_T("No sources yet. Without them no figure can be split by channel."),
             extras=("channel",),
             counted=frozenset({"name", "channel"}),
-            columns=((_T("Channel"), lambda row: channel_text(row.channel)),),
+            details=(lambda row: channel_text(row.channel),),
         ),
         Catalogue(
             slug="lost-reasons",
@@ -135,7 +136,7 @@ CATALOGUES: Mapping[str, Catalogue] = {
             extras=("level",),
             counted=frozenset({"level"}),
             same="level",
-            columns=((_T("First level"), lambda row: level_text(row.level)),),
+            details=(lambda row: level_text(row.level),),
         ),
         Catalogue(
             slug="competitors",
@@ -162,10 +163,7 @@ CATALOGUES: Mapping[str, Catalogue] = {
             empty=_T("No reps yet. Without them nobody owns a deal."),
             extras=("email", "team_id", "membership_id"),
             counted=frozenset({"name", "team_id"}),
-            columns=(
-                (_T("Team"), lambda row: row.team.name if row.team else _("No team")),
-                (_T("Signs in as"), _signs_in),
-            ),
+            details=(lambda row: row.team.name if row.team else _("No team"), _signs_in),
             related=("team", "membership__user"),
         ),
         Catalogue(
@@ -190,6 +188,7 @@ class EntryRow:
     id: int
     name: str
     details: tuple[str, ...]
+    counts: str
     deals: int
     open: int
     retired: bool
@@ -198,14 +197,20 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class CataloguePage:
-    """A catalogue: rows in use by name, then the retired ones. `headings` are of `details`."""
+    """A catalogue: rows in use by name, and the retired ones."""
 
-    headings: tuple[str, ...]
     rows: tuple[EntryRow, ...]
     retired: tuple[EntryRow, ...]
 
 
-def catalogue_page(*, catalogue: Catalogue) -> CataloguePage:
+def _counts(deals: int, still_open: int, style: Style) -> str:
+    if not deals:
+        return _("No deals")
+    said = ngettext("{n} deal, {open} open", "{n} deals, {open} open", deals)
+    return said.format(n=number(deals, style), open=number(still_open, style))
+
+
+def catalogue_page(*, catalogue: Catalogue, style: Style) -> CataloguePage:
     """What stands in a catalogue of the active company: three queries, however long it is."""
     counts = {
         pk: (deals, still_open)
@@ -225,7 +230,8 @@ def catalogue_page(*, catalogue: Catalogue) -> CataloguePage:
         EntryRow(
             id=row.pk,
             name=catalogue.name_of(row),
-            details=tuple(text(row) for _heading, text in catalogue.columns),
+            details=tuple(text(row) for text in catalogue.details),
+            counts=_counts(*counts.get(row.pk, (0, 0)), style),
             deals=counts.get(row.pk, (0, 0))[0],
             open=counts.get(row.pk, (0, 0))[1],
             retired=row.retired_at is not None,
@@ -234,7 +240,6 @@ def catalogue_page(*, catalogue: Catalogue) -> CataloguePage:
         for row in found
     ]
     return CataloguePage(
-        tuple(str(heading) for heading, _text in catalogue.columns),
         tuple(row for row in rows if not row.retired),
         tuple(row for row in rows if row.retired),
     )
