@@ -57,7 +57,7 @@ def _match(row: tuple, rep_id: int | None) -> DealMatch:  # type: ignore[type-ar
     whose = rep if owner != rep_id else None
     return DealMatch(
         id=pk,
-        label=f"{name} · {customer}" if customer and customer != name else name,
+        label=f"{name} · {customer}" if customer and customer not in name else name,
         note=" · ".join(part for part in (stage, whose) if part),
         is_open=outcome == Deal.Outcome.OPEN,
     )

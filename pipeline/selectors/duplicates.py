@@ -26,6 +26,7 @@ class Duplicates:
     """The customer's open deals: the newest few, and how many there are."""
 
     customer_id: int
+    customer: str
     total: int
     deals: tuple[OpenAlready, ...]
 
@@ -35,8 +36,8 @@ class Duplicates:
         return self.total - len(self.deals)
 
 
-def open_deals_of(*, customer_id: int, style: Style, today: date) -> Duplicates:
-    """The open deals of a customer, the newest first. Two queries."""
+def open_deals_of(*, customer_id: int, customer: str, style: Style, today: date) -> Duplicates:
+    """The open deals of a customer of that name, the newest first. Two queries."""
     deals = Deal.objects.filter(customer_id=customer_id, outcome=Deal.Outcome.OPEN)
     rows = [
         (DealRow(*values[:-1]), values[-1])
@@ -54,7 +55,7 @@ def open_deals_of(*, customer_id: int, style: Style, today: date) -> Duplicates:
         )
         for row, stage in rows
     )
-    return Duplicates(customer_id, total, found)
+    return Duplicates(customer_id, customer, total, found)
 
 
 def proposed_name(*, customer: str) -> str:

@@ -154,17 +154,18 @@ def _asks(request: HttpRequest, form: DealOpenForm, whose: _Whose, by: Actor) ->
     company = request.company  # type: ignore[attr-defined]
     given = form.cleaned_data
     if whose.id is not None and given["anyway"] != whose.id:
-        found = _open_deals(request, whose.id)
+        found = _open_deals(request, whose.id, whose.name)
         if found.total:
             form.duplicates = found
             return True
     return must_ask(form, by=by, since=company.local_day(given["happened_at"]), now=form.now)
 
 
-def _open_deals(request: HttpRequest, customer_id: int) -> Duplicates:
+def _open_deals(request: HttpRequest, customer_id: int, customer: str) -> Duplicates:
     company = request.company  # type: ignore[attr-defined]
     return open_deals_of(
         customer_id=customer_id,
+        customer=customer,
         style=answers.style_of(request),
         today=company.local_day(company.clock(timezone.now())),
     )
@@ -181,7 +182,6 @@ def _page(request: HttpRequest, form: DealOpenForm, status: int = 200) -> HttpRe
         "hints_url": reverse("pipeline:deal_open_hints", kwargs={"company_slug": slug}),
         "typed": plain(str(form["customer"].value() or "")),
         "duplicates": form.duplicates,
-        "customer_name": form.cleaned_data.get("customer", "") if form.is_bound else "",
     }
     return answers.form_page(request, "pipeline/deal_open.html", context, status=status)
 
@@ -212,10 +212,9 @@ def deal_open_hints(request: HttpRequest) -> HttpResponse:
         slug = request.company.slug  # type: ignore[attr-defined]
         return redirect(reverse("pipeline:deal_open", kwargs={"company_slug": slug}))
     known = customer_by_name(name=typed) if typed else None
-    found = _open_deals(request, known.pk) if known else None
+    found = _open_deals(request, known.pk, known.name) if known else None
     context = {
         "duplicates": found if found and found.total else None,
-        "customer_name": known.name if known else typed,
         "proposed": proposed_name(customer=known.name if known else typed) if typed else "",
     }
     return render(request, "pipeline/deal_open.html#hints", context)

@@ -23,7 +23,6 @@ NOT_ASKED_FOR: dict[str, str] = {
     "company.view": "every member's; the frame shows the company to whoever is in it",
     "deal.correct": _NO_PAGE,
     "deal.import": _NO_PAGE,
-    "deal.open": _NO_PAGE,
 }
 
 

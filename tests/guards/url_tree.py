@@ -83,6 +83,11 @@ def _activity(workspace: Workspace) -> Activity:
     return found
 
 
+def _activity_id(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        return int(_activity(workspace).pk)
+
+
 def _product(workspace: Workspace) -> int:
     with company_context(workspace.company.pk):
         name = f"{workspace.company.name} product"
@@ -98,6 +103,7 @@ ARGUMENTS: dict[str, Value] = {
     "uidb36": "1",
     "kind": "csv",
     "deal_id": lambda w: w.deals["open"],
+    "activity_id": _activity_id,
     "stage_id": lambda w: w.stages["Booked"].pk,
     "transition_id": _transition,
     "segment_id": _segment,
