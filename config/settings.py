@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from environs import Env
 
-from config import csp, logging, schedule
+from config import csp, logging, mail, schedule
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -170,6 +170,8 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     "reauthenticate": "10/m/user",
     "confirm_email": "1/3m/key",
+    "mail_refused": "30/m/ip",  # posts to the mail webhook without its secret
+    "mail_received": "300/m/key",  # messages of one company
 }
 # Without a proxy of ours, X-Forwarded-For is anybody's to write and is not read.
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
@@ -201,6 +203,15 @@ CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "accounts.views.errors.csrf_failure"
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Leverpoint <no-reply@localhost>")
+
+# Mail that comes in ---------------------------------------------------------------------------
+MAIL_DOMAIN = env.str("MAIL_DOMAIN", "")
+MAIL_PROVIDER = env.str("MAIL_PROVIDER", "")
+ANYMAIL = mail.anymail(
+    provider=MAIL_PROVIDER,
+    secret=env.str("MAIL_WEBHOOK_SECRET", ""),
+    signing_key=env.str("MAIL_SIGNING_KEY", ""),
+)
 
 # What browsers are told -----------------------------------------------------------------------
 SECURE_CSP = csp.POLICY

@@ -2,10 +2,13 @@
 
 from django.urls import include, path
 
+from pipeline.views.mail_inbound import mail_inbound
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("account/second-factor/", include("allauth.mfa.urls")),
+    path("mail/inbound/", mail_inbound, name="mail_inbound"),
     path("w/<slug:company_slug>/", include("pipeline.urls")),
     path("w/<slug:company_slug>/", include("metrics.urls")),
 ]

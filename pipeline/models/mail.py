@@ -1,9 +1,24 @@
 """E-mail that reps copied in: kept once, matched to deals, or waiting in the tray."""
 
+from enum import StrEnum
+
 from django.db import models
 
 from accounts.tenancy.constraints import tenant_constraints
 from accounts.tenancy.models import TenantForeignKey, TenantModel
+
+
+class Waiting(StrEnum):
+    """Why a message is not filed by itself. Pages say it in the reader's language."""
+
+    STRANGER = "stranger"  # neither writer nor recipient is a rep
+    NO_CUSTOMER = "no_customer"
+    SEVERAL_CUSTOMERS = "several_customers"
+    NO_OPEN_DEAL = "no_open_deal"
+    SEVERAL_DEALS = "several_deals"
+    AUTOMATIC = "automatic"
+    FORGED = "forged"  # the sender's domain says that it did not send it
+    PUT_BACK = "put_back"  # it was filed, and somebody took it out again
 
 
 class EmailMessage(TenantModel):

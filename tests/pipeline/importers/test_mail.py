@@ -60,7 +60,7 @@ def test_an_ordinary_letter() -> None:
     assert mail.sender == "ada@alpha.example"
     assert mail.recipients == ("mia@acme.example", "bo@acme.example")
     assert (mail.subject, mail.body, mail.attachments) == ("The offer", "Hello\nAda", ())
-    assert not (mail.automatic or mail.forged or mail.circling)
+    assert (mail.automatic, mail.forged, mail.circling) == (False, False, False)
 
 
 def test_text_is_taken_before_html_and_attachments_are_named() -> None:
