@@ -24,6 +24,11 @@ from tests.personas import CANARY, NOW, World, client_of
 ROLES = list(Role)
 STRANGERS = ["owner of the neighbour", "removed member", "stranger"]
 HX = {"HX-Request": "true"}
+# Pages whose role may open them and that still ask whose the row is, and what they ask. The rows
+# of this test were recorded by the manager.
+ASKS_WHOSE = {
+    "pipeline:transition_correct": "a rep corrects what the rep recorded",
+}
 # Rows that reading may write: a session holds the token of a form.
 WRITTEN_BY_READING = {'"django_session"'}
 SECURITY_HEADERS = {
@@ -99,7 +104,8 @@ def member_problems(found: list[Page], world: World) -> list[str]:
     said = []
     for role, client in members(world).items():
         for page in found:
-            for headers in ({}, HX):
+            # One role asks for fragments too: the mark stands before both alike.
+            for headers in ({}, HX) if role == Role.OWNER else ({},):
                 name = f"{role} {page.name}{' htmx' if headers else ''}"
                 url = address(page, slug="alpha", rows_of=world.a)
                 with CaptureQueriesContext(connection) as captured:
@@ -107,6 +113,8 @@ def member_problems(found: list[Page], world: World) -> list[str]:
                 permission = page.permission
                 allowed = permission is not None and allows(Role(role), permission)
                 expected = {200, 302, 405} if allowed else {403}
+                if response.status_code == 403 and page.name in ASKS_WHOSE:
+                    continue
                 if response.status_code not in expected:
                     said.append(f"{name}: {response.status_code} instead of {expected}")
                 if CANARY.encode() in response.content:
@@ -123,9 +131,9 @@ def member_problems(found: list[Page], world: World) -> list[str]:
 def stranger_problems(found: list[Page], world: World) -> list[str]:
     """To a stranger a company that exists is like one that does not, by GET and by POST."""
     said = []
-    ways = [(method, headers) for method in ("get", "post") for headers in ({}, HX)]
-    for who, client in strangers(world).items():
-        for method, headers in ways:
+    ways: list[tuple[str, dict[str, str]]] = [("get", {}), ("post", {}), ("get", HX), ("post", HX)]
+    for number, (who, client) in enumerate(strangers(world).items()):
+        for method, headers in ways if number == 0 else ways[:2]:
             missing = answer(getattr(client, method)("/w/nowhere/velocity/", headers=headers))
             for page in found:
                 name = f"{who} {method} {page.name}{' htmx' if headers else ''}"
@@ -159,6 +167,14 @@ def test_members_get_what_the_policy_says(computed: World) -> None:
     assert member_problems(company_pages(), computed) == []
 
 
+def test_pages_that_ask_whose_a_row_is_do_ask(world: World) -> None:
+    found = {p.name: p for p in company_pages()}
+    client = client_of(world.a.user(Role.REP))
+    for name in ASKS_WHOSE:
+        url = address(found[name], slug="alpha", rows_of=world.a)
+        assert client.get(url).status_code == 403, f"{name} no longer asks"
+
+
 def test_pages_show_figures_in_this_test(computed: World) -> None:
     """Empty pages would leak nothing for the wrong reason."""
     client = client_of(computed.a.user(Role.OWNER))
@@ -179,8 +195,10 @@ def test_roles_without_the_right_cannot_post(world: World) -> None:
     said = []
     for role, client in members(world).items():
         for page in company_pages():
-            response = client.post(address(page, slug="alpha", rows_of=world.a))
             allowed = page.permission is not None and allows(Role(role), page.permission)
+            if allowed and role != Role.OWNER:
+                continue  # an empty form says the same to each of them
+            response = client.post(address(page, slug="alpha", rows_of=world.a))
             if response.status_code >= 500 or (not allowed and response.status_code != 403):
                 said.append(f"{role} {page.name}: {response.status_code}")
     assert said == []
