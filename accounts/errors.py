@@ -11,6 +11,12 @@ class DomainError(Exception):
         self.sentence = sentence
 
 
+class Missing(DomainError):
+    """There is no such row in this company. Pages answer as to an address that nobody has."""
+
+    status = 404
+
+
 class NotAllowed(DomainError):
     """The role does not have the right."""
 

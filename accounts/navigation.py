@@ -57,6 +57,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Entry("pipeline:my_day", _("My day"), "deal.view", icon="calendar-check", key="m"),
             Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),
+            Entry("pipeline:mail_tray", _("Mail"), "mail.view", icon="inbox", key="e"),
         ),
     ),
     Group(
@@ -69,9 +70,121 @@ NAVIGATION: tuple[Group, ...] = (
                 icon="book-open",
                 key="w",
             ),
+            Entry("accounts:settings", _("Settings"), "settings.view", icon="settings", key="s"),
         ),
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A page of the settings, as their list names it. `about` says what is done there."""
+
+    url_name: str
+    text: str | Promise
+    about: str | Promise
+    permission: str
+    icon: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingItem:
+    """A setting as the template prints it."""
+
+    href: str
+    text: str | Promise
+    about: str | Promise
+    icon: str
+
+
+def _catalogue(name: str, text: Promise, about: Promise, icon: str) -> Setting:
+    given = (("catalogue", name),)
+    return Setting("pipeline:settings_catalogue", text, about, "settings.view", icon, given)
+
+
+SETTINGS: tuple[tuple[str | Promise, tuple[Setting, ...]], ...] = (
+    (
+        _("Workspace"),
+        (
+            Setting(
+                "pipeline:settings_company",
+                _("Company"),
+                _("Name, calendar, currency, how velocity is counted, second factor"),
+                "company.settings",
+                icon="building-2",
+            ),
+            Setting(
+                "accounts:member_list",
+                _("Members"),
+                _("Who may sign in, as what, and who is invited"),
+                "member.view",
+                icon="users",
+            ),
+            Setting(
+                "accounts:audit",
+                _("Audit trail"),
+                _("Who changed what, and when"),
+                "audit.view",
+                icon="history",
+            ),
+        ),
+    ),
+    (
+        _("Pipeline"),
+        (
+            Setting(
+                "pipeline:settings_pipelines",
+                _("Pipelines and stages"),
+                _("The steps that deals take"),
+                "settings.view",
+                icon="square-kanban",
+            ),
+            _catalogue("products", _("Products"), _("What is sold"), "tag"),
+            _catalogue("sources", _("Sources"), _("Where deals come from"), "globe"),
+            _catalogue("lost-reasons", _("Lost reasons"), _("Why deals are lost"), "circle-help"),
+            _catalogue("competitors", _("Competitors"), _("Whom deals are lost to"), "flag"),
+            _catalogue("reps", _("Reps"), _("Who sells, and who signs in as whom"), "user"),
+            _catalogue("teams", _("Teams"), _("Who sells together"), "users"),
+            Setting(
+                "pipeline:settings_mail",
+                _("Mail"),
+                _("The address to copy in, and whose mailbox is linked"),
+                "mail.settings",
+                icon="mail",
+            ),
+            Setting(
+                "pipeline:settings_rates",
+                _("Exchange rates"),
+                _("What other currencies count as, month by month"),
+                "settings.view",
+                icon="arrow-right-left",
+            ),
+        ),
+    ),
+)
+
+
+def settings_for(
+    *, slug: str, role: Role
+) -> tuple[tuple[str | Promise, tuple[SettingItem, ...]], ...]:
+    """The settings that this role may open; what has no page is not named."""
+    rights = policy()
+    groups = []
+    for title, settings in SETTINGS:
+        items = []
+        for one in settings:
+            if role not in rights.get(one.permission, frozenset()):
+                continue
+            try:
+                where = {"company_slug": slug, **dict(one.arguments)}
+                href = reverse(one.url_name, kwargs=where)
+            except NoReverseMatch:
+                continue
+            items.append(SettingItem(href, one.text, one.about, one.icon))
+        if items:
+            groups.append((title, tuple(items)))
+    return tuple(groups)
 
 
 # What can be called from every page: by a link in the frame and by a key.

@@ -4,7 +4,7 @@ Each app adds its own lines in its `permissions.py`. The whole table is pinned i
 tests/guards/policy.txt, so that a changed right shows as a diff.
 """
 
-from accounts.roles import OWNERS, READERS, Role
+from accounts.roles import MANAGERS, OWNERS, READERS, Role
 
 _TABLE: dict[str, frozenset[Role]] = {}
 
@@ -34,3 +34,7 @@ def allows(role: Role, permission: str) -> bool:
 
 COMPANY_VIEW = register("company.view", READERS)
 COMPANY_SETTINGS = register("company.settings", OWNERS)
+SETTINGS_VIEW = register("settings.view", MANAGERS)
+MEMBER_VIEW = register("member.view", MANAGERS)
+MEMBER_MANAGE = register("member.manage", OWNERS)
+AUDIT_VIEW = register("audit.view", OWNERS)

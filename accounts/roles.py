@@ -13,6 +13,11 @@ class Role(StrEnum):
     def label(self) -> str:
         return self.value.capitalize()
 
+    @property
+    def rank(self) -> int:
+        """How much a role may: nobody gives away more than they have."""
+        return {Role.OWNER: 3, Role.MANAGER: 2}.get(self, 1)
+
 
 READERS = frozenset(Role)
 WRITERS = frozenset({Role.OWNER, Role.MANAGER, Role.REP})

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from accounts.tenancy.models import RowSecurity
+from accounts.tenancy.models import OwnersFunction, RowSecurity
 
 _ACTIVE = "(SELECT NULLIF(current_setting('app.company_id', true), '')::bigint)"
 _USER = "(SELECT NULLIF(current_setting('app.user_id', true), '')::bigint)"
@@ -38,6 +38,22 @@ class Company(models.Model):
         visible_too=(
             "EXISTS (SELECT 1 FROM accounts_membership m WHERE m.company_id = accounts_company.id"
             f" AND m.user_id = {_USER})"
+        ),
+        # Operators' commands and tasks know a company by its slug before they are inside it, mail
+        # by the name in the company's address: these tell the id and nothing else.
+        functions=(
+            OwnersFunction(
+                "app_company_id",
+                (("wanted", "text"),),
+                "bigint",
+                "SELECT id FROM accounts_company WHERE slug = wanted",
+            ),
+            OwnersFunction(
+                "app_mail_company_id",
+                (("wanted", "text"),),
+                "bigint",
+                "SELECT id FROM accounts_company WHERE mail_token = wanted",
+            ),
         ),
     )
 

@@ -1,10 +1,12 @@
 """A place in a company that waits for its person."""
 
+from typing import ClassVar
+
 from django.db import models
 
 from accounts.roles import Role
 from accounts.tenancy.constraints import tenant_constraints
-from accounts.tenancy.models import TenantModel
+from accounts.tenancy.models import OwnersFunction, RowSecurity, TenantModel
 
 
 class Invitation(TenantModel):
@@ -12,6 +14,19 @@ class Invitation(TenantModel):
 
     Only the hash of its token is kept: who reads the table cannot come in.
     """
+
+    row_security: ClassVar[RowSecurity] = RowSecurity(
+        # Who comes with a token belongs to no company yet: whoever knows the hash of one may
+        # know its company.
+        functions=(
+            OwnersFunction(
+                "app_invitation_company",
+                (("wanted", "text"),),
+                "bigint",
+                "SELECT company_id FROM accounts_invitation WHERE token_hash = wanted",
+            ),
+        ),
+    )
 
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=[(r.value, r.label) for r in Role])

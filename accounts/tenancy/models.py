@@ -10,12 +10,41 @@ from accounts.tenancy.context import WrongCompany, require_company_id
 
 
 @dataclass(frozen=True, slots=True)
+class OwnersFunction:
+    """A function that runs with the owner's rights, and does one thing with them.
+
+    arguments: name and type of each, as SQL. body: one SQL statement. changes: it writes.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, str], ...]
+    returns: str
+    body: str
+    changes: bool = False
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({', '.join(kind for _, kind in self.arguments)})"
+
+    @property
+    def sql(self) -> str:
+        """Its definition. The search path is fixed; temporary tables, anybody's, come last."""
+        given = ", ".join(f"{name} {kind}" for name, kind in self.arguments)
+        return (
+            f"CREATE OR REPLACE FUNCTION {self.name}({given}) RETURNS {self.returns} LANGUAGE sql"
+            f" {'VOLATILE' if self.changes else 'STABLE'} SECURITY DEFINER"
+            f" SET search_path = public, pg_temp AS $$ {self.body} $$"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RowSecurity:
     """What the runtime role may do with a table, beyond seeing its own company's rows only.
 
     rights: the granted statements. owned_by: the SQL that says a row is the active company's.
     visible_too: SQL for rows that may also be read. changeable: SQL that a row must satisfy
-    to be updated or deleted (a final snapshot never is).
+    to be updated or deleted (a final snapshot never is). functions: what the runtime role may
+    ask the owner to do with these rows.
     """
 
     rights: tuple[str, ...] = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -24,6 +53,7 @@ class RowSecurity:
     )
     visible_too: str = ""
     changeable: str = ""
+    functions: tuple[OwnersFunction, ...] = ()
 
 
 APPEND_ONLY = RowSecurity(rights=("SELECT", "INSERT"))

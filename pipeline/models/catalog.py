@@ -71,7 +71,10 @@ class Rep(Retirable):
     name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     team = TenantForeignKey(Team, null=True, blank=True, related_name="reps")
-    membership = TenantForeignKey("accounts.Membership", null=True, blank=True, related_name="reps")
+    # Who is removed from the company leaves the rep and its deals behind.
+    membership = TenantForeignKey(
+        "accounts.Membership", models.SET_NULL, null=True, blank=True, related_name="reps"
+    )
     mailbox_linked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -11,7 +11,10 @@ class SavedSegment(TenantModel):
 
     name = models.CharField(max_length=80)
     query = models.CharField(max_length=1000)
-    membership = TenantForeignKey("accounts.Membership", related_name="saved_segments")
+    # One's own filters leave with one's access.
+    membership = TenantForeignKey(
+        "accounts.Membership", models.CASCADE, related_name="saved_segments"
+    )
     shared = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 

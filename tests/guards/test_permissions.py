@@ -19,7 +19,6 @@ GOLDEN = Path(__file__).with_name("policy.txt")
 # Rights whose page or service is not built yet, or that no page asks for, and why they exist.
 _NO_PAGE = "the service exists, its page comes with the work floor"
 NOT_ASKED_FOR: dict[str, str] = {
-    "company.settings": "settings are set by commands until their page exists",
     "company.view": "every member's; the frame shows the company to whoever is in it",
     "deal.correct": _NO_PAGE,
     "deal.import": _NO_PAGE,

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from accounts.models import Company, Membership
 from accounts.tenancy.context import company_context, user_context
 from accounts.tenancy.models import TenantModel
+from accounts.tenancy.row_security import owners_functions, secured_models
 from pipeline.models import Deal, Team
 from tests.personas import World
 from tests.specimens import make_pair, tenant_models
@@ -126,15 +127,23 @@ def test_before_a_company_is_known_a_user_sees_the_own_memberships_only(
     assert unfiltered(Membership).count() == 0
 
 
-def test_the_function_that_knows_slugs_tells_ids_and_nothing_else(quiet_world: World) -> None:
+def test_functions_that_know_every_company_tell_ids_and_nothing_else(quiet_world: World) -> None:
+    with company_context(quiet_world.b.company.pk):
+        Company.objects.filter(pk=quiet_world.b.company.pk).update(mail_token="beta-token")
     with connection.cursor() as cursor:
+        cursor.execute("SELECT app_mail_company_id('beta-token'), app_mail_company_id('nobody')")
+        assert cursor.fetchone() == (quiet_world.b.company.pk, None)
         cursor.execute("SELECT app_company_id('beta'), app_company_id('nobody')")
         assert cursor.fetchone() == (quiet_world.b.company.pk, None)
         cursor.execute(
             "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
             "WHERE n.nspname = 'public' AND p.prosecdef"
         )
-        assert cursor.fetchall() == [("app_company_id",)]
+        declared = {f.name for model in secured_models() for f in owners_functions(model)}
+        assert {"app_company_id", "app_invitation_company", "app_mail_company_id"} <= declared
+        assert {name for (name,) in cursor.fetchall()} == declared
+        cursor.execute("SELECT app_invitation_company('no such hash')")
+        assert cursor.fetchone() == (None,)
 
 
 # When the setting is sent, and when it is gone. --------------------------------------------------

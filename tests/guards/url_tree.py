@@ -9,6 +9,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
 from pipeline.models import (
@@ -94,12 +95,41 @@ def _product(workspace: Workspace) -> int:
         return int(Product.objects.get_or_create(name=name)[0].pk)
 
 
+def _invitation(workspace: Workspace) -> int:
+    values = {
+        "role": Role.REP.value,
+        "token_hash": f"hash of {workspace.company.pk}",
+        "invited_by": workspace.user(Role.OWNER),
+        "created_at": NOW,
+        "expires_at": NOW,
+    }
+    with company_context(workspace.company.pk):
+        email = f"{workspace.company.slug}@invited.example"
+        invitation, _new = Invitation.objects.get_or_create(email=email, defaults=values)
+        return int(invitation.pk)
+
+
+def _waiting_mail(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "sender": "someone@example.com",
+            "subject": f"{workspace.company.name} question",
+            "sent_at": NOW,
+            "received_at": NOW,
+        }
+        found, _new = EmailMessage.objects.get_or_create(message_id="<2@x>", defaults=values)
+        return int(found.pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
 ARGUMENTS: dict[str, Value] = {
     "key": "none",
     "pk": "1",
+    "token": "none",
+    "membership_id": lambda w: w.members[Role.LEADER].pk,
+    "invitation_id": _invitation,
     "uidb36": "1",
     "kind": "csv",
     "deal_id": lambda w: w.deals["open"],
@@ -115,6 +145,7 @@ ARGUMENTS: dict[str, Value] = {
     "pipeline:settings_rep_hand_over entry_id": lambda w: w.reps["Ada"].pk,
     "note_id": _note,
     "email_id": _email,
+    "mail_id": _waiting_mail,
     "customer_id": lambda w: w.customers["Acme"].pk,
     "contact_id": _contact,
     "field": "amount",
