@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from accounts.tenancy.constraints import tenant_constraints
 from accounts.tenancy.models import APPEND_ONLY, RowSecurity, TenantForeignKey, TenantModel
+from pipeline.models.searched import DEALS_THAT_BEGIN
 
 
 class Deal(TenantModel):
@@ -15,6 +16,8 @@ class Deal(TenantModel):
     The facts are the stage transitions. The fields from `stage` on are a cache of them, written
     by the pipeline's services only, rebuilt and compared by `manage.py check_facts`.
     """
+
+    row_security: ClassVar[RowSecurity] = RowSecurity(functions=(DEALS_THAT_BEGIN,))
 
     class Outcome(models.TextChoices):
         OPEN = "open", "Open"

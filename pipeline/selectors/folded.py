@@ -6,25 +6,18 @@ their usual other cases too.
 """
 
 import unicodedata
-from typing import Any
 
 from django.db.models import CharField, Func, Q
+
+from pipeline.models.searched import folded_sql
 
 TEXT_LENGTH = 100  # of what is searched for; the rest is left out
 WORDS = 6
 
-# Plain ASCII, which most names are, takes the short way.
-_ASCII = "octet_length(%(expressions)s) = char_length(%(expressions)s)"
-_MARKS = "'[\\u0300-\\u036f]+'"
-
-
 class Folded(Func):
     """A text column without accents and in small letters: "Émile" is "emile"."""
 
-    template = (
-        f"(CASE WHEN {_ASCII} THEN lower(%(expressions)s) ELSE"
-        f" lower(regexp_replace(normalize(%(expressions)s, NFKD), {_MARKS}, '', 'g')) END)"
-    )
+    template = folded_sql("%(expressions)s")
     output_field = CharField()
 
 
@@ -71,7 +64,7 @@ def either(word: str, *columns: str, lookup: str = "contains") -> Q:
 
 def every_word(words: tuple[str, ...], *columns: str) -> Q:
     """Each word stands in one of the folded columns."""
-    found: Any = Q()
+    found = Q()
     for word in words:
         found &= either(word, *columns)
     return found

@@ -1,24 +1,28 @@
 """Search: deals, customers, contacts and reps of the company by what their names hold.
 
-Four queries, whatever there is. Row security looks at every row before any condition on its
-text, since text operators are not leakproof: no index runs ahead of it, and the search reads
-the company's rows one by one. See docs/adr for what that costs.
+Five queries, whatever there is. Row security looks at every row before any condition on its
+text (see pipeline/models/searched.py), so a search for parts of names reads all names of the
+company. Above LARGE deals it looks for deals by the beginning of their name, through an index,
+and by their customer, and says so.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.db import connection
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from accounts import formats
 from accounts.formats import Style
+from accounts.tenancy.context import require_company_id
 from pipeline.models import Contact, Customer, Deal, Rep
 from pipeline.selectors.deal_rows import FIELDS, DealRow, Writer
-from pipeline.selectors.folded import Folded, either, every_word, fold, plain, words_of
+from pipeline.selectors.folded import Folded, either, every_word, fold, plain, spellings, words_of
 
 SHOWN = 20
+LARGE = 100_000  # deals; more names than this are not read one by one while somebody types
 DEALS, CUSTOMERS, CONTACTS, REPS = "deals", "customers", "contacts", "reps"
 
 
@@ -50,6 +54,7 @@ class Found:
 
     asked: str
     kinds: tuple[Hits, ...]
+    by_beginnings: bool = False  # parts within a deal's name were not looked for
 
     @property
     def total(self) -> int:
@@ -61,13 +66,31 @@ def search(*, text: str, style: Style, today: date) -> Found:
     asked, words = plain(text), words_of(text)
     if not words:
         return Found(asked, ())
+    large = Deal.objects.order_by().values("pk")[LARGE : LARGE + 1].exists()
+    customers = _customers(asked, words)
+    candidates = Deal.objects.all()
+    if large:
+        ids = _begin(asked)
+        whose = [hit.id for hit in customers.rows]
+        candidates = candidates.filter(Q(pk__in=ids) | Q(customer_id__in=whose))
     found = (
-        _deals(asked, words, Writer(style=style, today=today, usual={})),
-        _customers(asked, words),
+        _deals(candidates, asked, words, Writer(style=style, today=today, usual={})),
+        customers,
         _contacts(asked, words),
         _reps(asked, words),
     )
-    return Found(asked, tuple(hits for hits in found if hits.rows))
+    return Found(asked, tuple(hits for hits in found if hits.rows), by_beginnings=large)
+
+
+def _begin(asked: str) -> list[int]:
+    """The deals of the active company whose name begins so, in alphabetical order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT found.id FROM unnest(%s::text[]) AS b(beginning)"
+            " CROSS JOIN LATERAL app_deals_that_begin(%s, b.beginning, %s) AS found(id)",
+            [list(spellings(fold(asked))), require_company_id(), 10 * SHOWN],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def _ranked(rows: QuerySet[Any], asked: str, words: tuple[str, ...], *columns: str) -> Any:
@@ -94,8 +117,8 @@ def _hits(kind: str, title: str, rows: list[Hit]) -> Hits:
     return Hits(kind, title, tuple(rows[:SHOWN]), len(rows) > SHOWN)
 
 
-def _deals(asked: str, words: tuple[str, ...], writer: Writer) -> Hits:
-    rows = _ranked(Deal.objects.all(), asked, words, "name", "customer__name").order_by(
+def _deals(deals: Any, asked: str, words: tuple[str, ...], writer: Writer) -> Hits:
+    rows = _ranked(deals, asked, words, "name", "customer__name").order_by(
         "place",
         Case(When(outcome="open", then=Value(0)), default=Value(1), output_field=IntegerField()),
         "-stage_entered_on",

@@ -80,7 +80,7 @@ def _form(request: HttpRequest, now: object, rep_id: int | None) -> QuickCapture
         initial |= {"deal": here.label, "meant": f"{here.id}:{here.label}"}
     return QuickCaptureForm(
         request.POST if request.method == "POST" else None,
-        now=now,  # type: ignore[arg-type]
+        now=now,
         zone=request.company.zone,  # type: ignore[attr-defined]
         initial=initial,
     )

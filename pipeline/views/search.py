@@ -52,6 +52,7 @@ def search(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {
         "asked": found.asked,
         "total": found.total,
+        "by_beginnings": found.by_beginnings,
         "kinds": tuple(_group(slug, hits, found.asked) for hits in found.kinds),
         "url": request.path,
         "whole_search": True,

@@ -1,5 +1,7 @@
 """Search: found whatever the accents, ranked, and nothing of anybody else's."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -9,6 +11,7 @@ from accounts.formats import Style
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
 from pipeline.models import Contact, Customer, Rep
+from pipeline.models.searched import DEALS_THAT_BEGIN
 from pipeline.selectors.search import SHOWN, Found, search
 from pipeline.services.deals import change_deal
 from tests.personas import CANARY, NOW, World, client_of
@@ -101,6 +104,55 @@ def test_nobody_elses_rows_are_found(world: World, rep: Client) -> None:
         for headers in ({}, HX):
             assert CANARY not in rep.get(URL, {"q": text}, headers=headers).content.decode()
     assert client_of(world.b.user(Role.OWNER)).get(URL, {"q": "acme"}).status_code == 404
+
+
+def test_with_very_many_deals_beginnings_and_customers_are_found(
+    world: World, rep: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.selectors.search.LARGE", 3)
+    rename(world, "open", "Élan Vital")
+    with company_context(world.b.company.pk):
+        theirs = world.b.actor(Role.MANAGER)
+        change_deal(by=theirs, deal_id=world.b.deals["open"], now=NOW, name="Elan Zanzibar")
+    assert names(world, "ELAN v")["deals"] == ["Élan Vital"]
+    assert names(world, "elan")["deals"] == ["Élan Vital"]
+    assert "deals" not in names(world, "vital")
+    assert set(names(world, "acme")["deals"]) == {"Élan Vital", *world.a.deals} - {"open"}
+    body = rep.get(URL, {"q": "elan"}).content.decode()
+    assert "by the beginning of their name" in body
+    assert CANARY not in body
+    for text in ("%", "_", "\\", "\x00", "'", "(" * 60):
+        assert "deals" not in names(world, text)
+
+
+def test_the_function_answers_for_the_active_company_alone(world: World) -> None:
+    a, b = world.a.company.pk, world.b.company.pk
+
+    def told(company: int, beginning: str = "") -> set[int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM app_deals_that_begin(%s, %s, 100)", [company, beginning])
+            return {pk for (pk,) in cursor.fetchall()}
+
+    with company_context(a):
+        assert told(a) == set(world.a.deals.values())
+        assert told(b) == set()
+        assert told(b, "zanzibar") == set()
+    with company_context(b):
+        assert told(a) == set()
+        assert told(b, "zanzibar") == set(world.b.deals.values())
+    assert told(a) == told(b) == set()
+
+
+def test_the_function_can_use_the_index(owner_connection: Any) -> None:
+    """The same expression on both sides; with the owner's rights no policy stands before it."""
+    body = DEALS_THAT_BEGIN.body.replace("wanted", "1").replace("beginning", "'elan'")
+    with owner_connection.transaction():
+        owner_connection.execute("SELECT set_config('app.company_id', '1', true)")
+        owner_connection.execute("SET LOCAL enable_seqscan = off")
+        plan = owner_connection.execute(f"EXPLAIN {body.replace('most', '10')}").fetchall()
+    said = "\n".join(line for (line,) in plan)
+    assert "deal_by_folded_name" in said
+    assert "~>=~" in said
 
 
 def test_markup_in_names_and_queries_is_text(world: World, rep: Client) -> None:
