@@ -10,7 +10,7 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check campaign guards-demo fix bench check-data seed manage engines
+.PHONY: help run setup test check campaign guards-demo fix bench bench-board check-data seed manage engines
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ fix: ## format, and mend what the linter can
 bench: ## one million deals beside DuckDB (takes minutes)
 	$(SETUP) app engines dev
 	@exec $(VENV)/python -m benchmarks $(ARGS)
+
+bench-board: ## the board of ten thousand open deals: queries, time, bytes
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m benchmarks.board $(ARGS)
 
 check-data: ## import public sales data and compare with its oracles: DATA=folder
 	$(SETUP) app engines dev

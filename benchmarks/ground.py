@@ -53,8 +53,13 @@ class Ground:
             self._replication_role("RESET session_replication_role")
 
     def settle(self) -> None:
-        """Write out what earlier parts have left to write, so that no part pays for another."""
+        """Do what is left over from earlier parts, so that no part pays for another.
+
+        Autovacuum, which is off here, does the first within minutes of a load; without the
+        statistics that it gathers the next part would run on plans for empty tables.
+        """
         with psycopg.connect(self.postgres.url("postgres", DATABASE), autocommit=True) as server:
+            server.execute("VACUUM (ANALYZE)")
             server.execute("CHECKPOINT")
 
     def _replication_role(self, change: str) -> None:
@@ -73,12 +78,12 @@ class Ground:
 
 
 @contextmanager
-def ground(*, keep: bool) -> Iterator[Ground]:
+def ground(*, keep: bool, folder: Path = FOLDER) -> Iterator[Ground]:
     """Start a private PostgreSQL as the product ships it, migrated; stopped and removed after.
 
     With `keep` its folder stays for the next run. DATABASE_URL is not used: this writes a lot.
     """
-    with Home(FOLDER) as home:
+    with Home(folder) as home:
         try:
             tuning = {"autovacuum": "off"}  # the parts do its work, at a time of their choosing
             with Engines(
@@ -98,4 +103,4 @@ def ground(*, keep: bool) -> Iterator[Ground]:
                 yield found
         finally:
             if not keep:
-                shutil.rmtree(FOLDER, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)

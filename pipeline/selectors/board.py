@@ -99,12 +99,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole board, ready to print. `total` deals match; `open` are there without filters."""
+    """The whole board, ready to print. `totals` are of all deals that match."""
 
     figures: tuple[Figure, ...]
     columns: tuple[Column, ...]
     folded: tuple[Folded, ...]
-    total: int
+    totals: Totals
     order: str  # the rule of the order within a column, as a sentence
     since: date  # the first day of the quarter
 
@@ -165,7 +165,7 @@ def board(
         figures=_figures(everything, style),
         columns=columns,
         folded=_folded(deals, asked, context, quarter, style),
-        total=everything.count,
+        totals=everything,
         order=(
             _("Within a column the next step that is due first stands first.")
             if order == "step"
@@ -216,7 +216,10 @@ def _added(parts: Any) -> Totals:
 def _rows(
     deals: Any, stages: list[int], shown: Mapping[int, int], order: str, also: int | None
 ) -> dict[int, tuple[DealRow, ...]]:
-    """The first cards of each stage, all in one query."""
+    """The first cards of each stage: their ids in one query, then their rows.
+
+    Apart, since a planner without fresh statistics joins the two in the worst order.
+    """
     if not stages:
         return {}
     age = (F("stage_entered_on").asc(nulls_last=True), "pk")
@@ -229,7 +232,7 @@ def _rows(
     ]
     if also is not None:
         parts.append(deals.filter(pk=also, stage_id__in=stages).values_list("pk", flat=True))
-    found = Deal.objects.filter(pk__in=_union(parts)).order_by(*by)
+    found = Deal.objects.filter(pk__in=list(_union(parts))).order_by(*by)
     rows: dict[int, list[DealRow]] = {stage_id: [] for stage_id in stages}
     for values in found.values_list(*FIELDS):
         row = DealRow(*values)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import formats
 from accounts.formats import Style
 from pipeline.models import SavedSegment
+from pipeline.selectors.board import Totals
 from pipeline.selectors.deal_filters import (
     ME,
     NONE,
@@ -58,11 +59,13 @@ def deal_chips(
     membership_id: int,
     manages: bool,
     style: Style,
+    known: Totals | None = None,
 ) -> tuple[Chip, ...]:
     """The chips: all open, own, late, without a next step, then the saved ones.
 
-    Counts are of open deals, in one query; a segment of closed deals has none, nor have the
-    chips that leave nothing to do.
+    Counts are of open deals, in at most one query; a segment of closed deals has none, nor have
+    the chips that leave nothing to do. known: the totals of all open deals, if the page has
+    added them up anyway.
     """
     here = DealFilter(pipeline=asked.pipeline)
     ready: list[tuple[str, DealFilter, Q | None]] = [(_("All open"), here, None)]
@@ -75,15 +78,20 @@ def deal_chips(
     counted: dict[str, Any] = {
         f"ready_{n}": Count("pk", filter=condition)
         for n, (_text, _asked, condition) in enumerate(ready)
-        if condition is not None
+        if condition is not None and known is None
     }
     for segment, meant in saved:
         if meant.state == "open":
             # Conditions of lateness are those of the pipeline that is shown.
             narrow = condition_of(meant, context=context)
             counted[f"saved_{segment.pk}"] = Count("pk", filter=narrow)
-    counts = valued(context=context).filter(pipeline_id=pipeline_id, outcome="open")
-    found = counts.aggregate(**counted)
+    found: dict[str, int] = {}
+    if counted:
+        counts = valued(context=context).filter(pipeline_id=pipeline_id, outcome="open")
+        found = counts.aggregate(**counted)
+    if known is not None:
+        last = len(ready) - 1
+        found |= {f"ready_{last - 1}": known.late, f"ready_{last}": known.stepless}
     chips = [
         Chip(text, meant.query(), _number(found.get(f"ready_{n}"), style), meant == asked)
         for n, (text, meant, _condition) in enumerate(ready)

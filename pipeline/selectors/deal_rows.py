@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -79,8 +80,14 @@ class Owner:
     tone: int
 
 
+@lru_cache(maxsize=20_000)
+def _money(amount: Decimal, locale: str, currency: str) -> str:
+    """Amounts are round and come again: writing one takes longer than reading its deal."""
+    return formats.money(float(amount), Style(locale, currency)) or ""
+
+
 class Writer:
-    """Writes the parts of a deal for one reader; amounts and days repeat, so they are kept."""
+    """Writes the parts of a deal for one reader; days and ages repeat, so they are kept."""
 
     def __init__(self, *, style: Style, today: date, usual: Mapping[int, int | None]) -> None:
         self.style = style
@@ -92,11 +99,7 @@ class Writer:
         """The amount in the deal's own currency; empty where there is none."""
         if row.amount is None:
             return ""
-        key = ("amount", row.amount, row.currency)
-        if key not in self._kept:
-            style = Style(self.style.locale, row.currency)
-            self._kept[key] = formats.money(float(row.amount), style) or ""
-        return str(self._kept[key])
+        return _money(row.amount, self.style.locale, row.currency)
 
     def day(self, value: date) -> str:
         key = ("day", value)

@@ -147,12 +147,16 @@ def _context(
             notices=(*notices, said),
         )
     slug = request.company.slug  # type: ignore[attr-defined]
+    page = _board_page(request, question, query, only=only, also=also)
     head: DealHead = deal_head(
-        request, question, url=reverse("pipeline:board", kwargs={"company_slug": slug})
+        request,
+        question,
+        url=reverse("pipeline:board", kwargs={"company_slug": slug}),
+        known=None if page is None or question.asked.narrowed() else page.board.totals,
     )
     return {
         "head": head,
-        "page": _board_page(request, question, query, only=only, also=also),
+        "page": page,
         "empty": question.pipeline_id is None,
     }
 

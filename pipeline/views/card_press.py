@@ -7,7 +7,7 @@ format_html, which escapes its texts as the template would. That is many times a
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -39,7 +39,6 @@ _FIELDS = (
     "owner",
     "initials",
     "tone",
-    "menu",
     "key",
     "token",
 )
@@ -47,14 +46,6 @@ _FIELDS = (
 
 def _mark(field: str) -> Any:
     return f"{field}{_SECRET}"
-
-
-def _form(template: str, context: Mapping[str, object]) -> str:
-    """The rendered template as a format string: its marks are the fields."""
-    form = render_to_string(template, dict(context)).replace("{", "{{").replace("}", "}}")
-    for field in _FIELDS:
-        form = form.replace(_mark(field), f"{{{field}}}")
-    return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +56,11 @@ class _Choices:
     age: str | None
     step: str | None
     owner: bool
-    menu: bool
 
 
-@lru_cache(maxsize=1024)
-def _card_form(language: str, deal_url: str, choices: _Choices) -> str:
+@lru_cache(maxsize=4096)
+def _card_form(language: str, deal_url: str, choices: _Choices, menu: MoveMenu | None) -> str:
+    """The format string of the cards that look alike, with the menu of their stage."""
     marked = Card(
         id=_mark("id"),
         version=0,
@@ -83,14 +74,14 @@ def _card_form(language: str, deal_url: str, choices: _Choices) -> str:
     context = {
         "card": marked,
         "deal_url": deal_url,
-        "menu": _mark("menu") if choices.menu else "",
+        "menu": menu,
+        "csrf_token": _mark("token"),
     }
-    return _form("components/deal_card.html", context)
-
-
-@lru_cache(maxsize=1024)
-def _menu_form(language: str, menu: MoveMenu) -> str:
-    return _form("components/move_menu.html", {"menu": menu, "csrf_token": _mark("token")})
+    form = render_to_string("components/deal_card.html", context)
+    form = form.replace("{", "{{").replace("}", "}}")
+    for field in _FIELDS:
+        form = form.replace(_mark(field), f"{{{field}}}")
+    return form
 
 
 class CardPress:
@@ -114,10 +105,9 @@ class CardPress:
         self.key = new_key()
         self.deal_url = deal_url
         self.may_move = may_move
-        self.menus: dict[int, str] = {}
+        self.menus: dict[int, MoveMenu] = {}
         if settings.DEBUG:  # templates are being written
             _card_form.cache_clear()
-            _menu_form.cache_clear()
 
     def card(self, card: Card, stage_id: int) -> str:
         """The markup of one card in the column of a stage."""
@@ -127,11 +117,14 @@ class CardPress:
             None if age is None else age.tone,
             None if step is None else step.tone,
             owner is not None,
-            self.may_move,
         )
+        menu = self._menu(stage_id) if self.may_move else None
         return format_html(
-            _card_form(self.language, self.deal_url, choices),
+            _card_form(self.language, self.deal_url, choices, menu),
             id=card.id,
+            version=card.version,
+            key=self.key,
+            token=self.token,
             name=card.name,
             about=card.about,
             amount=card.amount,
@@ -140,21 +133,14 @@ class CardPress:
             owner=owner.name if owner else "",
             initials=owner.initials if owner else "",
             tone=owner.tone if owner else "",
-            menu=self._menu(card, stage_id) if self.may_move else "",
         )
 
-    def _menu(self, card: Card, stage_id: int) -> str:
+    def _menu(self, stage_id: int) -> MoveMenu:
+        """The menu of the deals of one stage, with marks in place of a deal."""
         if stage_id not in self.menus:
-            menu = self.menu.stamped(
+            self.menus[stage_id] = self.menu.stamped(
                 deal_id=_mark("id"),
                 version=_mark("version"),
                 targets=tuple(c for c in self.choices if c.id != stage_id),
             )
-            self.menus[stage_id] = _menu_form(self.language, menu)
-        return format_html(
-            self.menus[stage_id],
-            id=card.id,
-            version=card.version,
-            key=self.key,
-            token=self.token,
-        )
+        return self.menus[stage_id]

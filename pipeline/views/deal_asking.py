@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.formats import Style
 from accounts.permissions import allows
 from accounts.roles import Role
-from pipeline.selectors.board import stages_of
+from pipeline.selectors.board import Totals, stages_of
 from pipeline.selectors.deal_chips import Asked as AskedPart
 from pipeline.selectors.deal_chips import Chip, asked_parts, deal_chips, saved_segments
 from pipeline.selectors.deal_filters import (
@@ -110,8 +110,10 @@ def deal_question(
     )
 
 
-def deal_head(request: HttpRequest, question: DealQuestion, *, url: str) -> DealHead:
-    """The head of the page at `url` for a question."""
+def deal_head(
+    request: HttpRequest, question: DealQuestion, *, url: str, known: Totals | None = None
+) -> DealHead:
+    """The head of the page at `url` for a question; `known` are the totals of all open deals."""
     slug = request.company.slug  # type: ignore[attr-defined]
     membership = request.membership  # type: ignore[attr-defined]
     asked, options = question.asked, question.options
@@ -126,6 +128,7 @@ def deal_head(request: HttpRequest, question: DealQuestion, *, url: str) -> Deal
             membership_id=membership.pk,
             manages=Actor.member(membership).manages,
             style=question.style,
+            known=known,
         )
     current = next(
         (o for o in options.pipelines if o.value == str(question.pipeline_id)), Option("", "")

@@ -87,6 +87,8 @@ document.addEventListener("htmx:error", failed);
 
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   boot();
+  const source = ctx.sourceElement;
+  if (source?.matches?.("[data-bulk]") && ctx.response?.status === 200) choose(source, false);
   if (opened && document.getElementById(opened.id)) {
     const cards = document.getElementById(opened.id).querySelectorAll("[data-deal]");
     titleOf(cards[opened.count] ?? cards[cards.length - 1])?.focus();
@@ -152,13 +154,18 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("change", ({ target }) => {
   const form = target.closest?.("[data-bulk]");
-  if (!form) return;
+  if (form) choose(form, target.matches("[data-choose-all]") ? target.checked : undefined);
+});
+
+/** Check or uncheck all rows of the page (`all`), and say how many are chosen. */
+function choose(form, all) {
   const boxes = [...form.querySelectorAll("[name=deal]")];
-  if (target.matches("[data-choose-all]")) for (const box of boxes) box.checked = target.checked;
+  if (all !== undefined) for (const box of boxes) box.checked = all;
+  if (all === false) for (const box of form.querySelectorAll("[data-choose-all], [name=every]")) box.checked = false;
   const count = boxes.filter((box) => box.checked).length;
   const said = form.querySelector("[data-chosen]");
   if (!said) return;
   said.dataset.none ??= said.textContent;
   if (!count) said.textContent = said.dataset.none;
   else said.textContent = count === 1 ? said.dataset.one : said.dataset.many.replace("%(n)s", count);
-});
+}
