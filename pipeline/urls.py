@@ -11,6 +11,7 @@ from pipeline.views.deal_edit import deal_edit
 from pipeline.views.deal_list import deal_export, deal_list_page
 from pipeline.views.deal_move import deal_move, transition_withdraw
 from pipeline.views.deal_open import customer_suggest, deal_open, deal_open_hints
+from pipeline.views.mail_tray import mail_assign, mail_dismiss, mail_put_back, mail_tray
 from pipeline.views.my_day import my_day
 from pipeline.views.notes import activity_add, email, note, note_add
 from pipeline.views.quick_capture import activity_take_back, deal_suggest, quick_capture
@@ -25,6 +26,7 @@ from pipeline.views.settings_catalogues import (
     settings_entry_retire,
     settings_rep_hand_over,
 )
+from pipeline.views.settings_mail import settings_mail, settings_mail_new
 from pipeline.views.settings_pipelines import (
     settings_pipeline_add,
     settings_pipeline_order,
@@ -84,6 +86,13 @@ urlpatterns = [
     path("activities/<int:activity_id>/take-back/", activity_take_back, name="activity_take_back"),
     path("my-day/", my_day, name="my_day"),
     path("search/", search, name="search"),
+    # Mail
+    path("mail/", mail_tray, name="mail_tray"),
+    path("mail/<int:mail_id>/", mail_assign, name="mail_assign"),
+    path("mail/<int:mail_id>/dismiss/", mail_dismiss, name="mail_dismiss"),
+    path("mail/<int:mail_id>/put-back/", mail_put_back, name="mail_put_back"),
+    path("settings/mail/", settings_mail, name="settings_mail"),
+    path("settings/mail/new/", settings_mail_new, name="settings_mail_new"),
     # The deal page
     path("deals/<int:deal_id>/", deal, name="deal"),
     path("deals/<int:deal_id>/win/", deal_win, name="deal_win"),

@@ -47,6 +47,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
             for c in CATALOGUES.values()
         ),
         (_("Exchange rates"), url_of(request, "settings_rates")),
+        (_("Mail"), url_of(request, "settings_mail")),
     ]
     role = actor_of(request).role
     slug = request.company.slug  # type: ignore[attr-defined]
