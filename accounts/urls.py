@@ -12,12 +12,13 @@ from accounts.views.members import (
     member_role,
 )
 from accounts.views.profile import profile, second_factor, sign_ins
-from accounts.views.settings import settings
+from accounts.views.settings import audit, settings
 from accounts.views.workspaces import company_list
 
 app_name = "accounts"
 _settings = [
     path("", settings, name="settings"),
+    path("audit/", audit, name="audit"),
     path("members/", member_list, name="member_list"),
     path("members/invite/", member_invite, name="member_invite"),
     path("members/<int:membership_id>/role/", member_role, name="member_role"),
