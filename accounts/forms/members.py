@@ -42,9 +42,7 @@ class JoinForm(forms.Form):
         label=_("Password"),
         max_length=200,
         strip=False,
-        help_text=_(
-            "At least 12 characters. A few words that only you combine do well."
-        ),
+        help_text=_("At least 12 characters. A few words that only you combine do well."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
