@@ -101,8 +101,8 @@ class Bench:
             fresh = store.with_suffix(".new")
             build(fresh, self.files(deals), threads=os.cpu_count() or 1)
             fresh.rename(store)
-        self._agree(company_id, store)
         self.here.settle()
+        self._agree(company_id, store)
         ours: list[Result] = []
         theirs: list[Result] = []
         both: list[Result] = []

@@ -12,7 +12,7 @@ import django
 
 def main(folder: Path, slug: str) -> None:
     django.setup()
-    from django.db import connection, connections
+    from django.db import connection
 
     from accounts.actors import Actor
     from benchmarks.measuring import Meter, say
@@ -26,9 +26,6 @@ def main(folder: Path, slug: str) -> None:
             folder=folder, slug=slug, by=Actor.product("bench"), now=datetime.now(UTC)
         )
     peaks = meter.peaks()
-    # What autovacuum does within minutes of such a load; as the owner, who may.
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE)")
     say(
         "load",
         slug=slug,
