@@ -98,7 +98,7 @@ def _month(day: date) -> date:
 
 def _ends(company: Company, first: date, today: date) -> list[tuple[date, date]]:
     """(end, day of as_of) of the quarters that have ended since `first`, settled or not."""
-    found = []
+    found: list[tuple[date, date]] = []
     start = company.quarter_start(first)
     while True:
         end = _add_months(start, 3)

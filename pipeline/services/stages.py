@@ -22,7 +22,7 @@ from pipeline.services.moves import move_deal
 from pipeline.services.rewriting import mark_from_today
 
 MOST_STAGES = 20
-MOVED_AT_ONCE = 500  # so that a request stays one of seconds
+MOVED_AT_ONCE = 100  # others who record something wait meanwhile: a second, not more
 _NAME_LENGTH = 120
 _CRITERION_LENGTH = 300
 UP, DOWN = "up", "down"
@@ -57,8 +57,10 @@ def check_words(*, name: str, exit_criterion: str = "") -> tuple[str, str]:
 
 
 def locked_pipeline(pipeline_id: int) -> Pipeline:
-    """The pipeline, locked: two changes of its stages wait for each other."""
-    found: Pipeline | None = Pipeline.objects.select_for_update().filter(pk=pipeline_id).first()
+    """The pipeline, locked: two changes of its stages wait for each other, no move of a deal."""
+    found: Pipeline | None = (
+        Pipeline.objects.select_for_update(no_key=True).filter(pk=pipeline_id).first()
+    )
     if found is None:
         raise NotFound("This pipeline does not exist.")
     return found
@@ -69,8 +71,13 @@ def _locked_stage(stage_id: int) -> Stage:
     if of is None:
         raise NotFound("This stage does not exist.")
     locked_pipeline(of)
-    stage: Stage = Stage.objects.select_for_update().get(pk=stage_id)
+    stage: Stage = Stage.objects.select_for_update(no_key=True).get(pk=stage_id)
     return stage
+
+
+def _wait_for_moves(stage: Stage) -> None:
+    """Let moves into the stage that are under way end first, so that they are seen."""
+    Stage.objects.select_for_update().get(pk=stage.pk)
 
 
 def _refuse_taken(*, pipeline_id: int, name: str, but: int | None = None) -> None:
@@ -208,7 +215,7 @@ def order_stage(*, by: Actor, stage_id: int, direction: str, now: datetime) -> S
             after={"position": other + 1, "name": stage.name},
         )
         mark_from_today(now=now)
-    stage.refresh_from_db()
+        stage.position = other + 1
     return stage
 
 
@@ -234,11 +241,16 @@ def retire_stage(*, by: Actor, stage_id: int, to_stage_id: int, now: datetime) -
         if heir is None:
             raise DomainError("Choose the stage of this pipeline that its deals move to.")
         standing = Deal.objects.filter(stage_id=stage.pk, outcome=Deal.Outcome.OPEN)
-        ids = list(standing.order_by("pk").values_list("pk", flat=True)[:MOVED_AT_ONCE])
+        # Locked before they are moved: one that somebody moves on meanwhile is left where it is.
+        locked = standing.select_for_update().order_by("pk")[:MOVED_AT_ONCE]
+        ids = list(locked.values_list("pk", flat=True))
         for deal_id in ids:
             move_deal(by=by, deal_id=deal_id, to_stage_id=heir.pk, occurred_at=now, now=now)
         left = standing.count()
-        if left and set(ids) <= set(standing.values_list("pk", flat=True)):
+        if not left:
+            _wait_for_moves(stage)
+            left = standing.count()
+        if ids and left and set(ids) <= set(standing.values_list("pk", flat=True)):
             raise DomainError("Deals here have moves in the future. Correct those first.")
         if not left:
             stage.retired_at, stage.position, stage.replaced_by = now, None, heir

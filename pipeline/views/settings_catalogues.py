@@ -166,7 +166,7 @@ def _again(
 def _show_new(form: EntryForm, entry: Entry) -> None:
     """After a refusal the form has seen what it now shows beside the typed values."""
     form.data = form.data.copy()  # type: ignore[attr-defined]
-    form.data["seen"] = json.dumps(dict(entry.values))
+    form.data["seen"] = json.dumps(dict(entry.values))  # type: ignore[index]
 
 
 @company_view("settings.change")

@@ -147,7 +147,7 @@ def settings_stage(request: HttpRequest, stage_id: int) -> HttpResponse:
         )
     except DomainError as refusal:
         form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["seen"] = json.dumps(stage.seen())
+        form.data["seen"] = json.dumps(stage.seen())  # type: ignore[index]
         return refuse_form(request, page, form, refusal)
     said = _("{name} saved").format(name=changed.name)
     return done(request, text=said, back=page.back, anchor=f"stage-{stage_id}")
