@@ -248,8 +248,9 @@ def _leaves(message: Message) -> Iterator[Message]:
     waiting = [message]
     while waiting:
         part = waiting.pop()
-        if part.get_content_maintype() == "multipart" and part.is_multipart():
-            waiting.extend(p for p in reversed(part.get_payload()) if isinstance(p, Message))
+        payload: Any = part.get_payload() if part.is_multipart() else None
+        if part.get_content_maintype() == "multipart" and payload is not None:
+            waiting.extend(p for p in reversed(payload) if isinstance(p, Message))
         else:
             yield part
 

@@ -59,7 +59,7 @@ class Tray:
 
 def why_waiting(code: str) -> str:
     """Why a message waits, as a sentence for the reader."""
-    return {
+    sentences: dict[str, str] = {
         Waiting.STRANGER: _("Neither the sender nor a recipient is one of your reps."),
         Waiting.NO_CUSTOMER: _("No contact of a customer has one of these addresses."),
         Waiting.SEVERAL_CUSTOMERS: _("Contacts of several customers are in it."),
@@ -68,7 +68,8 @@ def why_waiting(code: str) -> str:
         Waiting.AUTOMATIC: _("It was sent automatically: an absence, a notice or a mailing."),
         Waiting.FORGED: _("The sender's own domain says that it did not send this."),
         Waiting.PUT_BACK: _("Somebody took it out of the deal where it was filed."),
-    }.get(code, code)
+    }
+    return sentences.get(code, code)
 
 
 def mail_tray(*, page: int, zone: ZoneInfo, style: Style, now: datetime) -> Tray:
