@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from accounts.models import User
+from accounts.roles import Role
 from metrics.services.recompute import recompute_all
 from tests.browser.chromium import CHROMIUM, FLAGS
-from tests.personas import NOW, World, committed_world  # noqa: F401  fixture
+from tests.personas import NOW, World, client_of, committed_world  # noqa: F401  fixture
 
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 # Notes what the policy of the pages refuses; read back by Visitor.problems.
@@ -44,19 +48,30 @@ def site(live_server: Any, committed_world: World, browser: Browser) -> str:  # 
     return str(live_server.url)
 
 
+def state_of(user: User, site: str) -> dict[str, Any]:
+    """The cookies of this user, signed in without the page: what a context starts with."""
+    cookie = client_of(user).cookies[settings.SESSION_COOKIE_NAME]
+    return {
+        "cookies": [
+            {
+                "name": cookie.key,
+                "value": cookie.value,
+                "domain": urlsplit(site).hostname,
+                "path": "/",
+                "expires": -1,
+                "httpOnly": True,
+                "secure": False,
+                "sameSite": "Lax",
+            }
+        ],
+        "origins": [],
+    }
+
+
 @pytest.fixture
-def signed_in(site: str, browser: Browser) -> dict[str, Any]:
-    """The cookies of company A's manager, who has signed in through the page."""
-    context = browser.new_context(base_url=site)
-    page = context.new_page()
-    page.goto("/account/login/")
-    page.get_by_label("Email").fill("manager@alpha.example")
-    page.get_by_label("Password", exact=True).fill("manager@alpha.example")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/w/alpha/velocity/")
-    state: dict[str, Any] = context.storage_state()  # type: ignore[assignment]
-    context.close()
-    return state
+def signed_in(site: str, committed_world: World) -> dict[str, Any]:  # noqa: F811
+    """The cookies of company A's manager."""
+    return state_of(committed_world.a.user(Role.MANAGER), site)
 
 
 class Visitor:
@@ -79,12 +94,13 @@ class Visitor:
         """Console errors and refusals of the content security policy."""
         return [*self.said, *self.page.evaluate("window.refused")]
 
-    def axe(self) -> list[str]:
+    def axe(self, within: str = "html") -> list[str]:
         """Violations of WCAG 2.2 A and AA and of best practice on the page as it stands."""
         self.page.evaluate(AXE)
         found = self.page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-            " 'best-practice']})"
+            "(within) => axe.run(within, {resultTypes: ['violations'], runOnly: ['wcag2a',"
+            " 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})",
+            within,
         )
         return [
             f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"

@@ -44,6 +44,22 @@ def test_no_violation_on_the_way_in(browser: Any, site: str) -> None:
     assert found == []
 
 
+def test_the_manager_signs_in(browser: Any, site: str) -> None:
+    """Through the page, as the other tests do not: they start with the cookie."""
+    from tests.browser.conftest import Visitor
+
+    window = Visitor(browser, site, None)
+    page = window.page
+    page.goto("/account/login/")
+    page.get_by_label("Email").fill("manager@alpha.example")
+    page.get_by_label("Password", exact=True).fill("manager@alpha.example")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/w/alpha/velocity/")
+    problems = window.problems()
+    window.context.close()
+    assert problems == []
+
+
 def test_nothing_is_refused_and_nothing_overflows(visit: Any) -> None:
     """No console message, nothing against the content security policy, no sideways scrolling."""
     found = []
