@@ -128,7 +128,7 @@ class Asked:
 
 def asked_parts(*, asked: DealFilter, options: Options, style: Style) -> tuple[Asked, ...]:
     """What the filter says, part by part, for people; each can be taken off."""
-    parts: list[tuple[str, dict[str, object]]] = []
+    parts: list[tuple[str, dict[str, Any]]] = []
     for name in ("rep", "team", "product", "source"):
         value = getattr(asked, name)
         if value == NONE:

@@ -77,7 +77,7 @@ def _card_form(language: str, deal_url: str, choices: _Choices, menu: MoveMenu |
         "menu": menu,
         "csrf_token": _mark("token"),
     }
-    form = render_to_string("components/deal_card.html", context)
+    form = str(render_to_string("components/deal_card.html", context))
     form = form.replace("{", "{{").replace("}", "}}")
     for field in _FIELDS:
         form = form.replace(_mark(field), f"{{{field}}}")

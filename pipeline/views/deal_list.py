@@ -127,6 +127,7 @@ def _list_page(
 ) -> tuple[ListPage | None, DealQuestion]:
     if question.pipeline_id is None:
         return None, question
+    pipeline_id = question.pipeline_id
     slug = request.company.slug  # type: ignore[attr-defined]
     url = reverse("pipeline:deal_list", kwargs={"company_slug": slug})
     sort, notices = _sort(query)
@@ -134,7 +135,7 @@ def _list_page(
     asked = question.asked
     found = deal_list(
         context=question.context,
-        pipeline_id=question.pipeline_id,
+        pipeline_id=pipeline_id,
         asked=asked,
         style=question.style,
         sort=sort,
@@ -198,7 +199,7 @@ def deal_list_page(request: HttpRequest) -> HttpResponse:
 
 @company_view("deal.view")
 @require_safe
-def deal_export(request: HttpRequest, kind: str) -> HttpResponse | FileResponse:
+def deal_export(request: HttpRequest, kind: str) -> HttpResponse:
     """The deals that the filter means, as CSV or XLSX.
 
     Written to a file in chunks before the transaction ends; a large one is then streamed from
@@ -221,9 +222,10 @@ def deal_export(request: HttpRequest, kind: str) -> HttpResponse | FileResponse:
     file.seek(0)
     name = f"{company.slug}-deals-{question.context.today.isoformat()}.{kind}"
     if large:
-        return FileResponse(
+        streamed = FileResponse(
             file, as_attachment=True, filename=name, content_type=_CONTENT_TYPES[kind]
         )
+        return cast(HttpResponse, streamed)  # what a view returns, in all but its type
     with file:
         response = HttpResponse(file.read(), content_type=_CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="{name}"'
