@@ -103,7 +103,7 @@ class Visitor:
             within,
         )
         return [
-            f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
+            f"{v['id']}: {v['help']}: {[(n['html'][:120], n['failureSummary']) for n in v['nodes'][:3]]}"
             for v in found["violations"]
         ]
 
