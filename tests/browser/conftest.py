@@ -103,8 +103,9 @@ class Visitor:
             within,
         )
         return [
-            f"{v['id']}: {v['help']}: {[(n['html'][:120], n['failureSummary']) for n in v['nodes'][:3]]}"
+            f"{v['id']}: {v['help']}: {n['html'][:120]}: {n['failureSummary']}"
             for v in found["violations"]
+            for n in v["nodes"][:3]
         ]
 
     def overflow(self) -> int:

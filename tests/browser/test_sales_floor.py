@@ -273,7 +273,8 @@ def test_a_card_is_dragged_and_the_drag_taken_back(floor: Workspace, person: Any
         rep.main.get_by_role("region", name=re.compile(f"^{name}")) for name in ("Booked", "Held")
     )
     start, target = card.bounding_box(), held.bounding_box()
-    assert start and target
+    assert start is not None
+    assert target is not None
     mouse = rep.page.mouse
     mouse.move(start["x"] + 60, start["y"] + 50)
     mouse.down()
