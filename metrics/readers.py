@@ -6,7 +6,7 @@ Each column comes as one aggregate value, not row by row: that transport is the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from django.db import connection
 from psycopg import Cursor
 
 from accounts.models import Company
+from metrics.calc.calendar import local_days
 from metrics.calc.history import LOST_LEVELS, History, Rates
 from metrics.calc.paths import unpack_paths
 from pipeline.models import ExchangeRate, LostReason, Product, Rep, Source, Stage, Team
@@ -98,8 +99,12 @@ def read_history(
     stages: StageList,
     start: date | None = None,
     end: date | None = None,
+    zone: tzinfo | None = None,
 ) -> History:
     """The deal histories of a pipeline as arrays.
+
+    `zone` is the time zone whose days are counted, where it is not the company's present one: a
+    final quarter keeps the calendar that it was closed with.
 
     With `start` and `end`, only the deals that can be in play in [start, end), whatever as_of
     is: opened before its end, and not closed before its start by all that is known.
@@ -110,8 +115,9 @@ def read_history(
         "pipeline": pipeline_id,
         # Position 1 is the company's own currency, code 0; an unlisted one has no rates at all.
         "currencies": currencies,
-        "start": start,
-        "end": end,
+        # Stored days are those of the company's zone: another one's lie within a day of them.
+        "start": start if zone is None or start is None else start - timedelta(days=1),
+        "end": end if zone is None or end is None else end + timedelta(days=1),
     }
     statement = _COLUMNS + (_IN_PLAY if start is not None else "")
     parts: list[list[bytes]] = []
@@ -132,7 +138,7 @@ def read_history(
             if row is not None and row[0] is not None:
                 parts.append([bytes(value) for value in row])
     columns = [b"".join(part[c] for part in parts) for c in range(7)] if parts else [b""] * 7
-    return _history(company, stages, columns)
+    return _history(company, stages, columns, zone)
 
 
 def _windows(first: int, last: int, *, whole: bool) -> list[tuple[int, int]]:
@@ -141,7 +147,9 @@ def _windows(first: int, last: int, *, whole: bool) -> list[tuple[int, int]]:
     return [(a - 1, min(a - 1 + _WINDOW, last)) for a in range(first, last + 1, _WINDOW)]
 
 
-def _history(company: Company, stages: StageList, columns: list[bytes]) -> History:
+def _history(
+    company: Company, stages: StageList, columns: list[bytes], zone: tzinfo | None
+) -> History:
     deal_id = _big(columns[0], ">i8", np.int64)
     rep_product = _big(columns[2], ">i8", np.int64)
     source_reason = _big(columns[3], ">i8", np.int64)
@@ -175,7 +183,7 @@ def _history(company: Company, stages: StageList, columns: list[bytes]) -> Histo
         deal_id=deal_id,
         visit_start=visits.visit_start,
         entered_at=visits.entered_at,
-        entered_on=visits.entered_on,
+        entered_on=visits.entered_on if zone is None else local_days(visits.entered_at, zone),
         stage=visits.stage,
         amount=_big(columns[1], ">f8", np.float64),
         currency=currency,

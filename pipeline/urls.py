@@ -26,6 +26,7 @@ from pipeline.views.settings_catalogues import (
     settings_entry_retire,
     settings_rep_hand_over,
 )
+from pipeline.views.settings_company import settings_company
 from pipeline.views.settings_mail import settings_mail, settings_mail_new
 from pipeline.views.settings_pipelines import (
     settings_pipeline_add,
@@ -113,6 +114,7 @@ urlpatterns = [
         name="contact_retire",
     ),
     # Settings of the pipeline
+    path("settings/company/", settings_company, name="settings_company"),
     path("settings/pipelines/", settings_pipelines, name="settings_pipelines"),
     path("settings/pipelines/add/", settings_pipeline_add, name="settings_pipeline_add"),
     path("settings/pipelines/<int:pipeline_id>/", settings_pipeline, name="settings_pipeline"),

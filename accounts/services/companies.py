@@ -42,6 +42,35 @@ def create_company(*, slug: str, name: str, by: Actor, now: datetime, **settings
     return company
 
 
+def change_settings(*, by: Actor, company: Company, values: dict[str, Any], now: datetime) -> None:
+    """Save other settings of a company that the caller has locked; the trail keeps both values.
+
+    What figures and days follow from it is the caller's (pipeline.services.company_settings).
+    """
+    before = {field: getattr(company, field) for field in values}
+    changed = {field: value for field, value in values.items() if before[field] != value}
+    if not changed:
+        return
+    for field, value in changed.items():
+        setattr(company, field, value)
+    if company.timezone not in available_timezones():
+        raise DomainError(f"There is no time zone called {company.timezone}.")
+    try:
+        company.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise DomainError(" ".join(_sentences(error))) from error
+    company.save(update_fields=list(changed))
+    record_audit(
+        by=by,
+        at=now,
+        action="company.changed",
+        object_type="company",
+        object_id=company.pk,
+        before={field: before[field] for field in changed},
+        after=changed,
+    )
+
+
 def _sentences(error: ValidationError) -> list[str]:
     return [
         f"{field.replace('_', ' ').capitalize()}: {message}"

@@ -1,9 +1,10 @@
 """Recompute quarters from the facts: one at a time behind its dirty row, or all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,6 +22,7 @@ from metrics.calc.calendar import (
     status,
 )
 from metrics.calc.figures import QuarterTable, quarter_table, quarter_tables
+from metrics.calc.segments import ALL
 from metrics.calc.stored import DEFINITIONS
 from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
@@ -59,12 +61,43 @@ def definitions_of(*, company: Company, stages: StageList) -> dict[str, Any]:
 
 
 def all_quarters(*, company: Company, now: datetime) -> tuple[Quarter, ...]:
-    """Every quarter from the company's first transition to its "now"; none without a history."""
+    """Every quarter from the company's first transition to its "now"; none without a history.
+
+    Quarters that were closed with another calendar keep it: those of the present calendar begin
+    with the first that ends later than they do.
+    """
     first = first_opened_on(company=company)
     today = company.local_day(company.clock(now))
     if first is None or first > today:
         return ()
-    return quarters_between(first, today, company.fiscal_year_start_month)
+    present = quarters_between(first, today, company.fiscal_year_start_month)
+    with company_context(company.pk), transaction.atomic():
+        closed = closed_quarters()
+    upto = _other_calendar(closed, company)
+    kept = {q.start: q for q in present if upto is None or q.end > upto}
+    return tuple(sorted({**kept, **closed}.values(), key=lambda q: q.start))
+
+
+def closed_quarters() -> dict[date, Quarter]:
+    """The active company's final quarters, by their first day, in the calendar of their closing."""
+    rows = (
+        Snapshot.objects.filter(status=Snapshot.Status.FINAL, segment=ALL)
+        .order_by("quarter_start")
+        .values_list("quarter_start", "definitions__fiscal_year_start_month")
+        .distinct()
+    )
+    return {start: quarter_of(start, fiscal) for start, fiscal in rows}
+
+
+def _other_calendar(closed: Mapping[date, Quarter], company: Company) -> date | None:
+    """The end of the last quarter that was closed in months the present calendar does not have."""
+    first = company.fiscal_year_start_month
+    return max((q.end for q in closed.values() if (q.start.month - first) % 3), default=None)
+
+
+def _forget(quarter_start: date) -> None:
+    """A quarter that the company's calendar no longer has: what ran in it was never closed."""
+    Snapshot.objects.filter(quarter_start=quarter_start, version=0).delete()
 
 
 def recompute_quarter(
@@ -88,14 +121,18 @@ def recompute_quarter(
         if not (force or due or row.gen > row.done_gen):
             return None
         company = Company.objects.get(pk=company_id)
-        quarter = quarter_of(quarter_start, company.fiscal_year_start_month)
+        quarter = closed_quarters().get(quarter_start) or quarter_of(
+            quarter_start, company.fiscal_year_start_month
+        )
         done = None
-        if quarter.start == quarter_start and _begun(company, quarter, now):
+        if quarter.start != quarter_start:
+            _forget(quarter_start)
+        elif _begun(company, quarter, now):
             done = _recompute(company, quarter, now)
         if due:
             refresh_usual_days(company=company, now=now)
         row.done_gen = row.gen
-        row.due_at = _next_due(company, quarter, now)
+        row.due_at = _next_due(company, quarter, now) if quarter.start == quarter_start else None
         row.save(update_fields=["done_gen", "due_at"])
         _open_next_quarter(company, quarter, now)
         return done
@@ -118,10 +155,12 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
         first_day = first_opened_on(company=company)
         for pipeline_id in _pipelines():
             frames = [_frame(company, pipeline_id, quarter, now) for quarter in quarters]
-            for stages in dict.fromkeys(frame.stages for frame in frames):
-                history = read_history(company=company, pipeline_id=pipeline_id, stages=stages)
-                of_list = [frame for frame in frames if frame.stages == stages]
-                asked = [(f.quarter, moment(f.as_of, company.zone)) for f in of_list]
+            for stages, zone in dict.fromkeys((frame.stages, frame.zone) for frame in frames):
+                history = read_history(
+                    company=company, pipeline_id=pipeline_id, stages=stages, zone=zone
+                )
+                of_list = [f for f in frames if (f.stages, f.zone) == (stages, zone)]
+                asked = [(f.quarter, moment(f.as_of, zone or company.zone)) for f in of_list]
                 tables = quarter_tables(history, asked, rates)
                 for table, frame in zip(tables, of_list, strict=True):
                     published = _publish(company, frame, table, first_day, now)
@@ -132,7 +171,11 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
         for row in rows:
             row.done_gen = row.gen
             quarter = quarter_of(row.quarter_start, company.fiscal_year_start_month)
-            row.due_at = _next_due(company, quarter, now)
+            if row.quarter_start in done:
+                row.due_at = _next_due(company, quarter, now)
+            else:
+                _forget(row.quarter_start)
+                row.due_at = None
         DirtyQuarter.objects.bulk_update(rows, ["done_gen", "due_at"])
         refresh_usual_days(company=company, now=now)
         return [Recomputed(q, *done[q.start]) for q in quarters]  # type: ignore[arg-type]
@@ -150,8 +193,10 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
             stages=frame.stages,
             start=quarter.start,
             end=quarter.end,
+            zone=frame.zone,
         )
-        table = quarter_table(history, quarter, moment(frame.as_of, company.zone), rates)
+        as_of = moment(frame.as_of, frame.zone or company.zone)
+        table = quarter_table(history, quarter, as_of, rates)
         published = _publish(company, frame, table, first_day, now)
         written += published.written
         removed += published.removed
@@ -161,7 +206,10 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What a quarter of a pipeline is computed relative to. `since`: the newest final version."""
+    """What a quarter of a pipeline is computed relative to. `since`: the newest final version.
+
+    `zone` is that of a final quarter which was closed in another one than the company's.
+    """
 
     pipeline_id: int
     quarter: Quarter
@@ -170,6 +218,7 @@ class _Frame:
     stages: StageList
     definitions: dict[str, Any]
     since: datetime | None
+    zone: ZoneInfo | None = None
 
 
 def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) -> _Frame:
@@ -197,8 +246,16 @@ def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) 
     definitions = {**kept["definitions"], "code": settings.CODE_VERSION}
     listed = list(zip(definitions["stage_ids"], definitions["stages"], strict=True))
     stages = stages_of(pipeline_id=pipeline_id, kept=listed)
+    elsewhere = definitions["timezone"] != company.timezone
     return _Frame(
-        pipeline_id, quarter, "final", kept["as_of"], stages, definitions, kept["computed_at"]
+        pipeline_id,
+        quarter,
+        "final",
+        kept["as_of"],
+        stages,
+        definitions,
+        kept["computed_at"],
+        ZoneInfo(definitions["timezone"]) if elsewhere else None,
     )
 
 
@@ -233,6 +290,9 @@ def _begun(company: Company, quarter: Quarter, now: datetime) -> bool:
     first = first_opened_on(company=company)
     today = company.local_day(company.clock(now))
     has_rows = Snapshot.objects.filter(quarter_start=quarter.start).exists()
+    upto = _other_calendar(closed_quarters(), company)
+    if not has_rows and upto is not None and quarter.end <= upto:
+        return False
     return has_rows or (first is not None and first < quarter.end and quarter.start <= today)
 
 

@@ -5,7 +5,22 @@ from typing import ClassVar
 from django.db import models
 
 from accounts.tenancy.constraints import tenant_constraints
-from accounts.tenancy.models import APPEND_ONLY, RowSecurity, TenantForeignKey, TenantModel
+from accounts.tenancy.models import OwnersFunction, RowSecurity, TenantForeignKey, TenantModel
+
+# The one thing about a recorded move that may change: which local day its instant falls on, when
+# the company moves to another time zone. Never by more than zones can differ.
+_MOVE_DAYS = """
+    WITH moved AS (
+        UPDATE pipeline_stagetransition t SET occurred_on = v.day
+        FROM unnest(ids, days) AS v(id, day)
+        WHERE t.company_id = (SELECT NULLIF(current_setting('app.company_id', true), '')::bigint)
+          AND t.id = v.id
+          AND v.day BETWEEN (t.occurred_at AT TIME ZONE 'UTC')::date - 1
+                        AND (t.occurred_at AT TIME ZONE 'UTC')::date + 1
+        RETURNING 1
+    )
+    SELECT count(*) FROM moved
+"""
 
 
 class StageTransition(TenantModel):
@@ -15,7 +30,18 @@ class StageTransition(TenantModel):
     `to_stage` it withdraws it. `from_stage` is kept for display, never used in arithmetic.
     """
 
-    row_security: ClassVar[RowSecurity] = APPEND_ONLY
+    row_security: ClassVar[RowSecurity] = RowSecurity(
+        rights=("SELECT", "INSERT"),
+        functions=(
+            OwnersFunction(
+                "app_move_transition_days",
+                (("ids", "bigint[]"), ("days", "date[]")),
+                "bigint",
+                _MOVE_DAYS,
+                changes=True,
+            ),
+        ),
+    )
 
     class Origin(models.TextChoices):
         OPENING = "opening", "Opened"

@@ -8,7 +8,13 @@ from accounts.models import Company
 
 _MARK = """
     INSERT INTO pipeline_dirtyquarter (company_id, quarter_start, gen, done_gen)
-    SELECT %s, q, 1, 0 FROM unnest(%s::date[]) AS q ORDER BY q
+    SELECT %s, q, 1, 0 FROM unnest(%s::date[]) AS q
+    -- Quarters of a calendar that the company had before, whose as_of may lie after the change.
+    UNION
+    SELECT company_id, quarter_start, 1, 0 FROM pipeline_dirtyquarter
+    WHERE company_id = %s AND quarter_start > %s
+      AND (extract(month FROM quarter_start)::int - %s) %% 3 <> 0
+    ORDER BY 2
     ON CONFLICT (company_id, quarter_start)
     DO UPDATE SET gen = pipeline_dirtyquarter.gen + 1
 """
@@ -46,4 +52,7 @@ def mark_dirty(*, company: Company, since: date, now: datetime) -> None:
     starts = quarters_since(company=company, since=since, now=now)
     if starts:
         with connection.cursor() as cursor:
-            cursor.execute(_MARK, [company.pk, starts])
+            # A quarter has 92 days at most, and then the settling days.
+            reach = date.fromordinal(since.toordinal() - 92 - company.settle_days)
+            first = company.fiscal_year_start_month
+            cursor.execute(_MARK, [company.pk, starts, company.pk, reach, first])

@@ -118,8 +118,8 @@ MUTANTS = (
     Mutant(
         "history may be rewritten",
         "pipeline/models/transition.py",
-        "    row_security: ClassVar[RowSecurity] = APPEND_ONLY\n",
-        "    row_security: ClassVar[RowSecurity] = RowSecurity()\n",
+        '        rights=("SELECT", "INSERT"),\n',
+        "",
         (f"{_GUARDS}/test_row_security.py",),
     ),
     Mutant(

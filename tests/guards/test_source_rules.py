@@ -118,6 +118,7 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], dict[str, str], str]] = {
         lookups_of_days,
         ("accounts", "pipeline", "metrics"),
         {
+            "pipeline/models/transition.py": "bounds what another time zone may make of a day",
             "pipeline/models/catalog.py": "a rate's month is a date, not an instant",
             "pipeline/selectors/dump_company.py": "writes instants in UTC, whatever the session",
         },
@@ -146,7 +147,7 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], dict[str, str], str]] = {
         {
             "metrics/charts/export.py": "a chart's data; charts are pure and know no pipeline",
             "pipeline/exports.py": "every export of rows",
-            "pipeline/importers/exchange.py": "read back by us: a defused cell comes back changed",
+            "pipeline/importers/exchange_write.py": "read back by us: a defused cell comes back changed",
             "pipeline/importers/rejected.py": "rejected rows, which are corrected and read again",
         },
         "csv.writer(file)",
