@@ -52,6 +52,11 @@ class Timeline:
     older: int | None
     newer: int | None
 
+    @property
+    def further(self) -> bool:
+        """Is this a page beyond the first?"""
+        return self.page > 1
+
 
 _WHAT = {
     "": ("moves", "notes", "talks", "emails", "edits"),

@@ -50,7 +50,9 @@ def test_the_weight_budget() -> None:
     assert weight(passkeys) <= 1
     pages = [f for f in (STATIC / "js").glob("*.js") if f != passkeys]
     own = b"".join(f.read_bytes() for f in [STATIC / "app.js", *pages])
-    assert len(gzip.compress(own, 9)) <= 6 * 1024  # all of it, as one text
+    # All of it, as one text. Six were planned for the pages of figures; drag and drop, capture
+    # from anywhere and edits in place came with the sales floor. No page loads all of it.
+    assert len(gzip.compress(own, 9)) <= 7 * 1024
     assert weight(*(STATIC / "vendor").glob("*.js")) <= 30
 
 

@@ -23,7 +23,7 @@ OUTSIDE = {
     "metrics.Lease": "no customer data; periodic work of the whole installation",
 }
 # Apps of others, whose tables hold nothing of a company's.
-OTHERS = {"account", "auth", "contenttypes", "sessions"}
+OTHERS = {"account", "auth", "contenttypes", "mfa", "sessions", "usersessions"}
 # Keys and indexes that do not start with the company, and why not.
 NOT_LED = {
     "accounts.Invitation.token_hash": "256 random bits, found before a company is known",
