@@ -14,6 +14,7 @@ from pipeline.importers.exchange import ExchangeRefused
 from pipeline.models import Pipeline
 from pipeline.selectors.dump_company import dump_company
 from pipeline.services.load_company import load_company
+from tests.personas import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BY = Actor.product("tests")
