@@ -53,7 +53,7 @@ def test_the_manager_signs_in(browser: Any, site: str) -> None:
     page.goto("/account/login/")
     page.get_by_label("Email").fill("manager@alpha.example")
     page.get_by_label("Password", exact=True).fill("manager@alpha.example")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/w/alpha/velocity/")
     problems = window.problems()
     window.context.close()
