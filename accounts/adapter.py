@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
+from io import BytesIO
 from smtplib import SMTPException
 from typing import Any
 
+import qrcode
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from qrcode.image.svg import SvgPathFillImage
 
 from accounts.selectors.memberships import asked_of
 from accounts.selectors.second_factor import factors_of
@@ -51,6 +54,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def decrypt(self, encrypted_text: str) -> str:
         return _box().decrypt(encrypted_text.encode()).decode()
+
+    def build_totp_svg(self, url: str) -> str:
+        """The picture for the app, on white: cameras read it in the dark theme too."""
+        buffer = BytesIO()
+        qrcode.make(url, image_factory=SvgPathFillImage).save(buffer)
+        return buffer.getvalue().decode()
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         """The last factor stays as long as a company of this person asks for one."""

@@ -202,6 +202,13 @@ SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "leverpoint_session"
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "accounts.views.errors.csrf_failure"
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds; a letter is sent inside a page's transaction
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Leverpoint <no-reply@localhost>")
 
 # Mail that comes in ---------------------------------------------------------------------------

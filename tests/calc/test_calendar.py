@@ -179,3 +179,18 @@ def test_quarters_next_to_each_other():
     quarter = calendar.quarter_of(date(2026, 2, 3), 3)
     assert calendar.next_quarter(calendar.previous_quarter(quarter, 3), 3) == quarter
     assert calendar.quarters_between(date(2026, 5, 1), date(2026, 1, 1), 1) == ()
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Asia/Tokyo", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"]
+)
+def test_days_of_many_instants_are_those_of_each(zone):
+    tz = ZoneInfo(zone)
+    start = datetime(2011, 10, 1, tzinfo=UTC)
+    instants = [start + timedelta(minutes=17 * n, microseconds=n) for n in range(9_000)]
+    given = np.array([calendar.microseconds(instant) for instant in instants])
+    days = calendar.local_days(given, tz)
+    assert days.dtype == np.int32
+    expected = [calendar.day_number(calendar.local_day(instant, tz)) for instant in instants]
+    assert days.tolist() == expected
+    assert calendar.local_days(given[:0], tz).tolist() == []
