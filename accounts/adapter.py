@@ -6,14 +6,14 @@ from io import BytesIO
 from smtplib import SMTPException
 from typing import Any
 
-import qrcode
+import qrcode  # type: ignore[import-untyped]
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from qrcode.image.svg import SvgPathFillImage
+from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
 from accounts.selectors.memberships import asked_of
 from accounts.selectors.second_factor import factors_of

@@ -11,6 +11,10 @@ from accounts.tenancy.models import OwnersFunction, RowSecurity
 
 _ACTIVE = "(SELECT NULLIF(current_setting('app.company_id', true), '')::bigint)"
 _USER = "(SELECT NULLIF(current_setting('app.user_id', true), '')::bigint)"
+_OWN = (
+    "EXISTS (SELECT 1 FROM accounts_membership m"  # noqa: S608
+    " WHERE m.company_id = accounts_company.id AND m.user_id = " + _USER + ")"
+)
 
 
 class Company(models.Model):
@@ -35,10 +39,7 @@ class Company(models.Model):
         rights=("SELECT", "INSERT", "UPDATE"),
         owned_by=f"id = {_ACTIVE}",
         # One's own companies may be listed before one of them is chosen.
-        visible_too=(
-            "EXISTS (SELECT 1 FROM accounts_membership m WHERE m.company_id = accounts_company.id"
-            f" AND m.user_id = {_USER})"
-        ),
+        visible_too=_OWN,
         # Operators' commands and tasks know a company by its slug before they are inside it, mail
         # by the name in the company's address: these tell the id and nothing else.
         functions=(
@@ -75,7 +76,7 @@ class Company(models.Model):
     as_of = models.DateTimeField(null=True, blank=True)
     # The address that reps copy in is <mail_token>@<the installation's mail domain>; made when
     # a company first asks for it.
-    mail_token = models.CharField(max_length=40, null=True, blank=True, unique=True)  # noqa: DJ001
+    mail_token = models.CharField(max_length=40, null=True, blank=True, unique=True)
     require_mfa = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -64,8 +64,7 @@ def waiting(invitation: Invitation, now: datetime) -> bool:
 @retry_deadlocks
 def invite(*, by: Actor, email: str, role: Role, now: datetime) -> Sent:
     """Invite an address into the active company. An earlier invitation of it stops working."""
-    if by.user_id is None:
-        raise DomainError("An invitation needs somebody who invites.")
+    inviter = _inviter(by)
     email = email.strip().lower()
     with transaction.atomic():
         lock_members(by=by)
@@ -81,7 +80,7 @@ def invite(*, by: Actor, email: str, role: Role, now: datetime) -> Sent:
             email=email,
             role=role.value,
             token_hash=hash_of(token),
-            invited_by_id=by.user_id,
+            invited_by_id=inviter,
             created_at=now,
             expires_at=now + VALID_FOR,
         )
@@ -92,6 +91,7 @@ def invite(*, by: Actor, email: str, role: Role, now: datetime) -> Sent:
 @retry_deadlocks
 def resend(*, by: Actor, invitation_id: int, now: datetime) -> Sent:
     """Send an invitation anew, for another seven days. The link that was sent before dies."""
+    inviter = _inviter(by)
     with transaction.atomic():
         lock_members(by=by)
         invitation = _open(invitation_id)
@@ -99,7 +99,7 @@ def resend(*, by: Actor, invitation_id: int, now: datetime) -> Sent:
         token = secrets.token_urlsafe(32)
         invitation.token_hash = hash_of(token)
         invitation.expires_at = now + VALID_FOR
-        invitation.invited_by_id = by.user_id
+        invitation.invited_by = User.objects.get(pk=inviter)
         invitation.save(update_fields=["token_hash", "expires_at", "invited_by"])
         _audit(by, now, "invitation.sent_again", invitation)
     return Sent(invitation, token)
@@ -161,6 +161,12 @@ def accept(*, token: str, user: User | None, name: str, password: str, now: date
         found.save(update_fields=["accepted_at", "accepted_by"])
         _audit(by, now, "invitation.accepted", found)
         return Accepted(person, found.company.slug, new=holder is None)
+
+
+def _inviter(by: Actor) -> int:
+    if by.user_id is None:
+        raise DomainError("An invitation needs somebody who invites.")
+    return by.user_id
 
 
 def _refuse_above(own: Role | None, role: Role) -> None:

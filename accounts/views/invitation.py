@@ -26,7 +26,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if offered is None:
         return _gone(request, NoLonger().sentence)
     user = request.user if request.user.is_authenticated else None
-    mine = user is not None and user.email.lower() == offered.email.lower()  # type: ignore[union-attr]
+    mine = user is not None and user.email.lower() == offered.email.lower()
     newcomer = user is None and not offered.has_account
     form = JoinForm(request.POST if request.method == "POST" else None, email=offered.email)
     context = {
