@@ -147,7 +147,7 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], dict[str, str], str]] = {
         {
             "metrics/charts/export.py": "a chart's data; charts are pure and know no pipeline",
             "pipeline/exports.py": "every export of rows",
-            "pipeline/importers/exchange_write.py": "read back by us: a defused cell comes back changed",
+            "pipeline/importers/exchange_write.py": "read back by us, as it was",
             "pipeline/importers/rejected.py": "rejected rows, which are corrected and read again",
         },
         "csv.writer(file)",
