@@ -41,7 +41,12 @@ def take(address: str, slug: str, email: str, password: str) -> None:
         state = context.storage_state()
         base = f"{address}/w/{slug}"
         query = quarter_before_the_newest(browser, f"{base}/velocity/", state)
-        for name in ("velocity", "funnel"):
+        for name, at, whole in (
+            ("velocity", f"velocity/?{query}", True),
+            ("funnel", f"funnel/?{query}", True),
+            ("board", "deals/", False),
+            ("my-day", "my-day/", False),
+        ):
             for scheme in ("light", "dark"):
                 for size, (width, height) in SIZES.items():
                     window = browser.new_context(
@@ -51,10 +56,10 @@ def take(address: str, slug: str, email: str, password: str) -> None:
                         reduced_motion="reduce",
                     )
                     shown = window.new_page()
-                    shown.goto(f"{base}/{name}/?{query}")
+                    shown.goto(f"{base}/{at}")
                     shown.evaluate("document.fonts.ready")
                     dark = "-dark" if scheme == "dark" else ""
-                    shown.screenshot(path=FOLDER / f"{name}-{size}{dark}.png", full_page=True)
+                    shown.screenshot(path=FOLDER / f"{name}-{size}{dark}.png", full_page=whole)
                     window.close()
         browser.close()
 
