@@ -88,6 +88,8 @@ def _value(field: models.Field, n: int) -> Any:
             return True
         case models.DecimalField():
             return Decimal(n % 1000 + 1)
+        case models.PositiveSmallIntegerField():
+            return n % 900 + 1  # a stage's position has three digits at most
         case models.IntegerField():
             return n % 32_000
         case models.DateTimeField():

@@ -41,7 +41,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         In a failed transaction nothing can be sent; its roll-back restores what was before.
         """
-        if self.connection is None or self.get_autocommit():
+        if self.connection is None or self.autocommit:
             return
         if self.connection.info.transaction_status == TransactionStatus.INERROR:
             return
