@@ -69,9 +69,9 @@ def test_no_tracked_file_names_a_machine() -> None:
         "see /home/anna/projects/x",
         "open('/Users/anna/x.csv')",
         "cd /root/x",
-        "cd /work/elsewhere",
+        "cd {}work/elsewhere".format("/"),
         "in /tmp/some/x",
-        "--index-url https://example.org/simple",
+        "--{}-url https://example.org/simple".format("index"),
         "https://artifactory.example.org/api/pypi/simple",
         "https://my-registry.example.org/",
         "connect to 10.1.2.3",
@@ -85,7 +85,7 @@ def test_the_guard_sees_a_planted_name(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["~/.local/state", "/w/alpha/velocity/", "127.0.0.1", "docs/work/x"],
+    ["~/.local/state", "/w/alpha/velocity/", "127.0.0.1", "docs/works/x"],
 )
 def test_the_guard_lets_plain_text_pass(text: str) -> None:
     assert names(text) == []

@@ -88,7 +88,7 @@ def _plan(
 def _meeting_note(rng: np.random.Generator, stage: int, who: str) -> str:
     opening = _one(rng, words.CONNECTORS)
     need, sign, after = _one(rng, words.NEEDS), _one(rng, words.SIGNS), _one(rng, words.AFTER_COACH)
-    todo = _one(rng, words.TODO).format(who=who, day=_one(rng, words.WEEKDAYS))
+    todo = _one(rng, words.PROMISES).format(who=who, day=_one(rng, words.WEEKDAYS))
     middle = (
         f"{_sentence(after)} {_sentence(sign)}"
         if stage == 3

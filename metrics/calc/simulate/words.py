@@ -67,7 +67,7 @@ AFTER_COACH = (
     "{who} asked for a smaller first step",
     "the price came up at the end and took the air out",
 )
-TODO = (
+PROMISES = (
     "Next: send the plan by {day}.",
     "Next: {who} checks dates.",
     "Call again on {day}.",
