@@ -34,6 +34,7 @@ class BulkForm(forms.Form):
     count = forms.IntegerField(required=False, min_value=0)
     query = forms.CharField(required=False, max_length=4000, strip=False)
     key = KeyField()
+    restate = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, reps: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,6 +22,7 @@ from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Deal, DealChange, Rep
 from pipeline.services.dirty import mark_dirty
+from pipeline.services.rewriting import NOTHING, Rewriting, rewriting
 
 MOST_DEALS = 2000
 FIELDS = ("rep_id", "next_step", "next_step_on")
@@ -73,6 +74,16 @@ def _locked(ids: Iterable[int]) -> list[Deal]:
     return list(Deal.objects.select_for_update().filter(pk__in=sorted(ids)).order_by("pk"))
 
 
+def bulk_rewriting(*, deal_ids: Sequence[int], now: datetime, **changes: Any) -> Rewriting:
+    """Which closed quarters would this change of many deals restate, and how many deals are in
+    them? Asked before it is done. Deals that have the value already count nowhere."""
+    figures = {field: value for field, value in changes.items() if field in _FIGURES}
+    if not figures:
+        return NOTHING
+    deals = Deal.objects.filter(pk__in=set(deal_ids)).exclude(**figures)
+    return rewriting(deals=deals, now=now)
+
+
 @retry_deadlocks
 def bulk_edit(
     *, by: Actor, deal_ids: Sequence[int], key: str, now: datetime, **changes: Any
@@ -109,7 +120,8 @@ def bulk_edit(
 def undo_bulk_edit(*, by: Actor, key: str, now: datetime) -> BulkDone:
     """Put back what one bulk edit changed, where nobody has changed it since.
 
-    A rep may take back their own bulk edit, who manages any.
+    A rep may take back their own bulk edit, who manages any. Nobody is asked again: what an undo
+    restates, the edit has restated a moment before with consent.
     """
     origin, undone = _origin(key), f"undo:{key}"
     with transaction.atomic():

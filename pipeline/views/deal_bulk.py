@@ -3,6 +3,7 @@
 from urllib.parse import parse_qs
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,10 +15,17 @@ from accounts.actors import Actor
 from accounts.errors import DomainError
 from pipeline.forms.bulk import REP, BulkForm
 from pipeline.selectors.deal_list import matching
-from pipeline.services.bulk_edit import MOST_DEALS, BulkDone, bulk_edit, undo_bulk_edit
+from pipeline.services.bulk_edit import (
+    MOST_DEALS,
+    BulkDone,
+    bulk_edit,
+    bulk_rewriting,
+    undo_bulk_edit,
+)
 from pipeline.tasks import wake
 from pipeline.views import answers
 from pipeline.views.deal_asking import deal_question
+from pipeline.views.settings_consent import warning
 
 
 def _list_url(request: HttpRequest) -> str:
@@ -26,13 +34,20 @@ def _list_url(request: HttpRequest) -> str:
 
 
 def _refuse(request: HttpRequest, sentence: str, status: int = 422) -> HttpResponse:
-    return answers.refuse(request, sentence=sentence, status=status, back=_list_url(request))
+    response = answers.refuse(request, sentence=sentence, status=status, back=_list_url(request))
+    if not answers.scripted(request):
+        return response
+    # The question may stand open over the list: the sentence is about the list.
+    return answers.toast(response, text=sentence, closes_dialog=True)
 
 
 @company_view("deal.change")
 @require_POST
 def deal_bulk(request: HttpRequest) -> HttpResponse:
-    """Give the chosen deals to another rep, or set their next step and its day."""
+    """Give the chosen deals to another rep, or set their next step and its day.
+
+    What would restate closed quarters is shown first, with a question.
+    """
     question = deal_question(request, {})
     reps = [(o.value, o.text) for o in question.options.rows["rep"] if not o.retired]
     form = BulkForm(request.POST, reps=reps)
@@ -48,11 +63,15 @@ def deal_bulk(request: HttpRequest) -> HttpResponse:
             if given["action"] == REP
             else {"next_step": given["next_step"], "next_step_on": given["next_step_on"]}
         )
+        now = timezone.now()
+        plan = bulk_rewriting(deal_ids=ids, now=now, **changes)
+        if plan.quarters and not given["restate"]:
+            return _ask(request, form, chosen=len(ids), restates=warning(plan))
         done = bulk_edit(
             by=Actor.member(request.membership),  # type: ignore[attr-defined]
             deal_ids=ids,
             key=given["key"],
-            now=timezone.now(),
+            now=now,
             **changes,
         )
     except DomainError as refusal:
@@ -64,6 +83,33 @@ def deal_bulk(request: HttpRequest) -> HttpResponse:
         undo=_undo_url(request, done) if done.changed else "",
         default=_list_url(request),
     )
+
+
+def _ask(request: HttpRequest, form: BulkForm, *, chosen: int, restates: str) -> HttpResponse:
+    """What was sent, to be sent again with consent: a page, or a dialog over the list."""
+    left_out = {"csrfmiddlewaretoken", "back", "restate"}
+    context: dict[str, object] = {
+        "form": form,
+        "restates": restates,
+        "lead": ngettext("{n} deal goes to {rep}.", "{n} deals go to {rep}.", chosen).format(
+            n=f"{chosen:,}",
+            rep=dict(form.fields["rep"].choices)[form.cleaned_data["rep"]],  # type: ignore[attr-defined]
+        ),
+        "sent": [
+            (name, value)
+            for name, values in request.POST.lists()
+            if name not in left_out
+            for value in values
+        ],
+        "url": request.path,
+        "back": answers.came_from(request, default=_list_url(request)),
+    }
+    part = "#dialog" if answers.scripted(request) else ""
+    response = render(request, f"pipeline/deal_bulk.html{part}", context, status=422)
+    if part:
+        response["HX-Retarget"] = "#dialog-host"
+        response["HX-Reswap"] = "innerHTML"
+    return response
 
 
 class _Changed(DomainError):
