@@ -9,12 +9,29 @@ from django.utils.translation import gettext_lazy
 
 from pipeline.forms.fields import KeyField, VersionField
 from pipeline.forms.happened import DAY, HappenedForm
+from pipeline.forms.why_lost import WhyLostForm
 
 CHANGE, WITHDRAW = "change", "withdraw"
 
 
-class TransitionCorrectForm(HappenedForm):
-    """The day and time that are recorded stand in the form; unchanged, the instant stays."""
+class StageSelect(forms.Select):
+    """A choice of stages whose options say which of them are a loss, for the style sheet."""
+
+    lost: frozenset[int] = frozenset()
+
+    def create_option(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(*args, **kwargs)
+        if option["value"] in self.lost:
+            option["attrs"]["data-ends"] = "lost"
+        return option
+
+
+class TransitionCorrectForm(WhyLostForm, HappenedForm):
+    """The day and time that are recorded stand in the form; unchanged, the instant stays.
+
+    `lost` are the stages that are a loss; `was_lost` says that the move was one already, so that
+    its reason may stay as it is.
+    """
 
     what = forms.ChoiceField(
         label=gettext_lazy("What is wrong?"),
@@ -26,7 +43,11 @@ class TransitionCorrectForm(HappenedForm):
         error_messages={"required": gettext_lazy("Say what is wrong with this move.")},
     )
     stage = forms.TypedChoiceField(
-        label=gettext_lazy("It really moved to"), coerce=int, required=False, empty_value=None
+        label=gettext_lazy("It really moved to"),
+        coerce=int,
+        required=False,
+        empty_value=None,
+        widget=StageSelect,
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -45,10 +66,15 @@ class TransitionCorrectForm(HappenedForm):
         *args: Any,
         stages: Sequence[tuple[int, str]],
         withdrawable: bool = True,
+        lost: frozenset[int] = frozenset(),
+        was_lost: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["stage"].choices = stages  # type: ignore[attr-defined]
+        self.fields["stage"].widget.lost = lost  # type: ignore[attr-defined]
+        self.fields["level"].required = False
+        self.lost, self.was_lost = lost, was_lost
         self.fields["when"].widget = forms.HiddenInput()
         if not withdrawable:
             self.fields["what"].label = _("What is true?")
@@ -62,7 +88,19 @@ class TransitionCorrectForm(HappenedForm):
             and "stage" not in self.errors
         ):
             self.add_error("stage", _("Choose the stage that the deal really moved to."))
+        answered = self.was_lost or given.get("level") or "level" in self.errors
+        if self._to_a_loss(given) and not answered:
+            self.add_error("level", self.fields["level"].error_messages["required"])
         return given
+
+    def _to_a_loss(self, given: dict[str, Any]) -> bool:
+        return given.get("what") == CHANGE and given.get("stage") in self.lost
+
+    def loss_or_none(self) -> dict[str, Any] | None:
+        """The answers about the loss that it really was; None where it was none, or where they
+        stay as they are."""
+        given = self.cleaned_data
+        return self.loss() if self._to_a_loss(given) and given.get("level") else None
 
     def _day(self, given: dict[str, Any]) -> Any:
         given["when"] = DAY

@@ -27,6 +27,10 @@ class Correctable:
     recorded_at: datetime
     stages: tuple[tuple[int, str], ...]
     replaced_by_key: str | None
+    lost: frozenset[int]
+    level: str
+    reason_id: int | None
+    competitor_id: int | None
 
 
 def correctable(*, move: StageTransition) -> Correctable:
@@ -52,4 +56,8 @@ def correctable(*, move: StageTransition) -> Correctable:
         recorded_at=move.recorded_at,
         stages=tuple((s.pk, s.name) for s in stages),
         replaced_by_key=None if heir is None else heir.idempotency_key or "",
+        lost=frozenset(s.pk for s in stages if s.kind == Stage.Kind.LOST),
+        level=deal.lost_reason.level if deal.lost_reason else "",
+        reason_id=deal.lost_reason_id,
+        competitor_id=deal.competitor_id,
     )

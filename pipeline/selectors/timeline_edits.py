@@ -51,6 +51,8 @@ def _edit_title(rows: Sequence[DealChange]) -> str:
         return _("Recorded with the win")
     if rows[0].origin == "lost":
         return _("Recorded with the loss")
+    if rows[0].origin == "taken back":
+        return _("Taken back with the move")
     return _("Edited")
 
 

@@ -82,17 +82,16 @@ def lose_deal(
     Without a detail the level alone is kept. Who manages may add a detail or a competitor by
     name. Raises DomainError with a sentence.
     """
-    if level not in LossLevel.values:
-        raise DomainError("Say first whether a competitor won, nothing was decided, or else.")
-
     def learned() -> dict[str, Any]:
-        competitor = _competitor(by=by, now=now, competitor_id=competitor_id, name=new_competitor)
-        return {
-            "lost_reason_id": _reason(
-                by=by, now=now, level=level, reason_id=reason_id, detail=new_reason
-            ),
-            "competitor_id": competitor,
-        }
+        return learned_of_loss(
+            by=by,
+            now=now,
+            level=level,
+            reason_id=reason_id,
+            new_reason=new_reason,
+            competitor_id=competitor_id,
+            new_competitor=new_competitor,
+        )
 
     return _close(
         by=by,
@@ -106,6 +105,24 @@ def lose_deal(
         version=version,
         learned=learned,
     )
+
+
+def learned_of_loss(
+    *,
+    by: Actor,
+    now: datetime,
+    level: str,
+    reason_id: int | None = None,
+    new_reason: str = "",
+    competitor_id: int | None = None,
+    new_competitor: str = "",
+) -> dict[str, int | None]:
+    """The answers about a loss as a deal keeps them: its reason and its competitor, both ids."""
+    if level not in LossLevel.values:
+        raise DomainError("Say first whether a competitor won, nothing was decided, or else.")
+    competitor = _competitor(by=by, now=now, competitor_id=competitor_id, name=new_competitor)
+    reason = _reason(by=by, now=now, level=level, reason_id=reason_id, detail=new_reason)
+    return {"lost_reason_id": reason, "competitor_id": competitor}
 
 
 def _close(

@@ -21,7 +21,9 @@ from pipeline.services.history import (
     by_key,
     repeated,
     rows_of,
+    stage_kinds,
 )
+from pipeline.services.unlearn import unlearn
 
 _ORIGINS = StageTransition.Origin
 _REASON_LENGTH = 300
@@ -207,7 +209,7 @@ def correct_transition(
     """Say what a wrong move should have been, or withdraw it. The old row stays in the history.
 
     Give the right stage, the right time, or both; what is not given stays. `withdraw=True`
-    says that it never happened.
+    says that it never happened. A win or loss that is gone by it takes its answers along.
     """
     if len(reason) > _REASON_LENGTH:
         raise DomainError(f"A reason has at most {_REASON_LENGTH} characters. Say it shorter.")
@@ -244,7 +246,6 @@ def correct_transition(
             earliest=earliest,
         )
         when = when if imported else min(when, now)
-        when = when if imported else min(when, now)
         before = {
             "stage": replaced.to_stage.name if replaced.to_stage else None,
             "occurred_at": replaced.occurred_at.isoformat(),
@@ -263,6 +264,17 @@ def correct_transition(
             key=key,
             reason=reason,
         )
+        if not imported:
+            reaches = unlearn(
+                by=by,
+                deal=deal,
+                before=paths.effective(rows),
+                after=paths.effective(rows_of(deal_id=deal.pk)),
+                kinds=stage_kinds(deal=deal),
+                replaced=replaced,
+                now=now,
+            )
+            earliest = min(earliest, reaches or earliest)
         record_audit(
             by=by,
             at=now,

@@ -14,9 +14,10 @@ from accounts.errors import DomainError
 from pipeline.forms.transition_correct import WITHDRAW, TransitionCorrectForm
 from pipeline.models import StageTransition
 from pipeline.selectors.correctable import Correctable, correctable
+from pipeline.selectors.deal_choices import competitor_choices, reason_choices
 from pipeline.selectors.moves_allowed import transition_to_correct
+from pipeline.services.correcting import correct_move
 from pipeline.services.history import NotFound
-from pipeline.services.moves import correct_transition
 from pipeline.services.restating import correction_reaches
 from pipeline.tasks import wake
 from pipeline.views import answers
@@ -40,6 +41,11 @@ def transition_correct(request: HttpRequest, transition_id: int) -> HttpResponse
         zone=company.zone,
         stages=shown.stages,
         withdrawable=move.to_stage_id is not None,
+        lost=shown.lost,
+        was_lost=move.to_stage_id in shown.lost,
+        reasons=reason_choices(current=shown.reason_id),
+        competitors=competitor_choices(current=shown.competitor_id),
+        may_add=by.manages,
         initial=_initial(move, shown, company.zone),
     )
     if request.method != "POST":
@@ -59,7 +65,7 @@ def transition_correct(request: HttpRequest, transition_id: int) -> HttpResponse
         form.add_error(None, _("This move was corrected meanwhile. Look at the deal again."))
         return _page(request, shown, form, status=409)
     try:
-        correct_transition(
+        correct_move(
             by=by,
             transition_id=move.pk,
             now=form.now,
@@ -69,6 +75,7 @@ def transition_correct(request: HttpRequest, transition_id: int) -> HttpResponse
             reason=given["reason"],
             key=given["key"],
             version=given["version"],
+            loss=form.loss_or_none(),
         )
     except NotFound as missing:
         raise Http404 from missing
@@ -94,6 +101,9 @@ def _initial(move: StageTransition, shown: Correctable, zone: Any) -> dict[str, 
         "day": local.date(),
         "at": local.time().replace(second=0, microsecond=0),
         "version": shown.version,
+        "level": shown.level,
+        f"reason_{shown.level}": shown.reason_id,
+        "competitor": shown.competitor_id,
     }
 
 

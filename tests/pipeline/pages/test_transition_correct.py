@@ -163,3 +163,30 @@ def test_a_closed_quarter_is_a_managers_who_is_told_before(world: World) -> None
     assert 'name="restate"' in body
     assert correct(world, early, what="withdraw", restate="1").status_code == 303
     assert "deal" in client(world.a).get(url(world.a.deals["lost early"])).context
+
+
+def test_a_move_that_was_really_a_loss_asks_why(world: World) -> None:
+    own = own_move(world)
+    lost = world.a.stages["Lost"].pk
+    asked = correct(world, own, role=Role.REP, stage=lost)
+    assert asked.status_code == 422
+    assert "Say why it was lost" in asked.content.decode()
+    assert f'<option value="{lost}" selected data-ends="lost">' in asked.content.decode()
+    done = correct(world, own, role=Role.REP, stage=lost, level="no_decision")
+    assert done.status_code == 303
+    row = deal_of(world.a, "new")
+    assert (row.outcome, row.lost_reason.level) == ("lost", "no_decision")
+    correction = moves_of(world.a, "new")[-1]
+    page = client(world.a).get(correct_url(correction.pk)).content.decode()
+    assert 'value="no_decision" id="id_level_1" checked' in page
+    undone = correct(world, correction, what="withdraw", key="k2")
+    assert undone.status_code == 303
+    assert deal_of(world.a, "new").lost_reason is None
+    timeline = client(world.a).get(url(world.a.deals["new"])).content.decode()
+    assert "Taken back with the move" in timeline
+    assert "Why it was lost: from No decision to empty" in timeline
+
+
+def test_the_day_of_a_loss_is_corrected_without_asking_why_again(world: World) -> None:
+    lost = moves_of(world.a, "lost late")[-1]
+    assert correct(world, lost, day="2026-05-02").status_code == 303
