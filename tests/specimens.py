@@ -27,6 +27,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "pipeline.Stage": {"kind": "open", "retired_at": None},
     "pipeline.ExchangeRate": {"month": date(2026, 2, 1)},
     "metrics.Snapshot": {"status": "running", "version": 0},
+    "metrics.DangerPoint": {"closed_at": None},
+    "metrics.Scenario": {"withdrawn_at": None},
 }
 
 _numbers = count(1)

@@ -15,6 +15,7 @@ from pipeline.models.catalog import (
 from pipeline.models.deal import Deal, DealChange
 from pipeline.models.imports import ImportBatch
 from pipeline.models.mail import EmailMessage
+from pipeline.models.material import Material, MaterialUse, Theme, TrackedLink
 from pipeline.models.segment import SavedSegment
 from pipeline.models.stage import Pipeline, Stage
 from pipeline.models.transition import StageTransition
@@ -34,6 +35,8 @@ __all__ = [
     "ImportBatch",
     "LossLevel",
     "LostReason",
+    "Material",
+    "MaterialUse",
     "Note",
     "Pipeline",
     "Product",
@@ -43,4 +46,6 @@ __all__ = [
     "Stage",
     "StageTransition",
     "Team",
+    "Theme",
+    "TrackedLink",
 ]

@@ -39,6 +39,8 @@ class Contact(TenantModel):
     phone = models.CharField(max_length=60, blank=True)
     title = models.CharField(max_length=120, blank=True)
     decides = models.BooleanField(null=True, blank=True)  # None: nobody asked yet
+    # Asked not to be followed: what this person opens is not counted.
+    do_not_track = models.BooleanField(default=False)
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -28,6 +28,7 @@ OTHERS = {"account", "auth", "contenttypes", "mfa", "sessions", "usersessions"}
 NOT_LED = {
     "accounts.Invitation.token_hash": "256 random bits, found before a company is known",
     "accounts.Membership.user": "found by user, before a company is known",
+    "pipeline.TrackedLink.token_hash": "256 random bits, found before a company is known",
 }
 
 
