@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import models
+from django.utils.translation import gettext as _
 
 from accounts.models import Company
 from pipeline.importers.batch import Batch
-from pipeline.models import Competitor, Customer, LostReason, Product, Rep, Source, Team
+from pipeline.models import Customer, Rep, Source
 from pipeline.models.catalog import LossLevel
+from pipeline.selectors.heirs import heirs
+from pipeline.selectors.settings_catalogues import CATALOGUES, Catalogue
 from pipeline.services import bulk
 
 
@@ -33,38 +36,37 @@ class Names:
 def bring_names(batch: Batch, company: Company, reason_levels: Mapping[str, str]) -> Names:
     """Find every name of the batch, and make those that are missing.
 
-    A rep is found by e-mail, too. The channel of a source and the team of a rep are filled in
-    where they are unknown and kept where they are known.
+    The name of a merged row means the row that it went into. A retired one keeps its deals and
+    stays retired, which is said. A rep is found by e-mail, too. The channel of a source and the
+    team of a rep are filled in where they are unknown and kept where they are known.
     """
     deals = [planned.deal for planned in batch.deals]
-    sentences: list[str] = []
-    customers, made = _bring(company, Customer, "name", (d.customer for d in deals))
-    changed = made
-    products, made = _bring(company, Product, "name", (d.product for d in deals))
-    changed += made
-    competitors, made = _bring(company, Competitor, "name", (d.competitor for d in deals))
-    changed += made
+    names = _Bringing(company)
+    customers = names.bring_customers(d.customer for d in deals)
+    products = names.bring("products", (d.product for d in deals))
+    competitors = names.bring("competitors", (d.competitor for d in deals))
     levels = {text.strip().casefold(): level for text, level in reason_levels.items()}
-    reasons, made = _bring(
-        company,
-        LostReason,
-        "detail",
+    reasons = names.bring(
+        "lost-reasons",
         (d.lost_reason for d in deals),
         {"level": lambda text: levels.get(text.casefold(), _level(text))},
     )
-    changed += made
-    sources, made = _bring(
-        company,
-        Source,
-        "name",
+    sources = names.bring(
+        "sources",
         (planned.source for planned in batch.deals),
         {"channel": lambda name: batch.channels.get(name, "")},
     )
-    changed += made + _fill_channels(batch, sentences)
-    reps, made = _bring_reps(batch, company, sentences)
-    changed += made
+    names.changed += _fill_channels(batch, sources, names.sentences)
+    reps = names.bring_reps(batch)
     return Names(
-        customers, reps, products, sources, reasons, competitors, changed, tuple(sentences)
+        customers,
+        reps,
+        products,
+        sources,
+        reasons,
+        competitors,
+        names.changed,
+        tuple(names.sentences),
     )
 
 
@@ -78,35 +80,116 @@ def _level(text: str) -> str:
     return LossLevel.OTHER if plain == "other" else LossLevel.UNKNOWN
 
 
-def _bring(
-    company: Company,
-    model: type[models.Model],
-    column: str,
-    names: Iterable[str],
-    more: Mapping[str, object] | None = None,
-) -> tuple[dict[str, int], int]:
-    wanted = dict.fromkeys(name for name in names if name)
-    ids: dict[str, int] = {}
-    if not wanted:
-        return ids, 0
-    manager = model._default_manager
-    for name, pk in manager.values_list(column, "pk").iterator(chunk_size=10_000):
-        if name in wanted:
-            ids[name] = pk
-    missing = [name for name in wanted if name not in ids]
-    if missing:
-        extra = more or {}
-        rows = [(name, *(make(name) for make in extra.values())) for name in missing]  # type: ignore[operator]
-        made = bulk.insert_rows(model, company.pk, [column, *extra], rows)
-        ids.update(zip(missing, made, strict=True))
-    return ids, len(missing)
+class _Bringing:
+    """Brings the names of one import; counts what it changes and keeps what is to be said."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self.changed = 0
+        self.sentences: list[str] = []
+
+    def bring_customers(self, names: Iterable[str]) -> dict[str, int]:
+        return self._named(Customer, "name", dict.fromkeys(name for name in names if name), {})
+
+    def bring(
+        self, slug: str, names: Iterable[str], more: Mapping[str, Any] | None = None
+    ) -> dict[str, int]:
+        """Name -> id in one of the catalogues, with merges followed."""
+        catalogue = CATALOGUES[slug]
+        wanted = dict.fromkeys(name for name in names if name)
+        ids = self._named(catalogue.model, catalogue.naming, wanted, more or {})
+        return self.follow(catalogue, ids)
+
+    def follow(self, catalogue: Catalogue, ids: Mapping[str, int]) -> dict[str, int]:
+        """The rows that stand for these now; says which names mean another or are retired."""
+        retired = catalogue.model.objects.filter(pk__in=ids.values()).exclude(retired_at=None)
+        if not retired.exists():
+            return dict(ids)
+        into = heirs(catalogue=catalogue)
+        found = {name: into.get(pk, pk) for name, pk in ids.items()}
+        rows = {row.pk: row for row in catalogue.model.objects.filter(pk__in=found.values())}
+        for name, pk in sorted(ids.items()):
+            row = rows[found[name]]
+            if row.pk != pk:
+                self.sentences.append(
+                    _("{name} was merged into {heir}: its deals stand there.").format(
+                        name=name, heir=catalogue.name_of(row)
+                    )
+                )
+            if row.retired_at is not None:
+                self.sentences.append(
+                    _("{name} is retired and stays so; its deals stand under it.").format(
+                        name=catalogue.name_of(row)
+                    )
+                )
+        return found
+
+    def _named(
+        self, model: Any, column: str, wanted: Mapping[str, None], more: Mapping[str, Any]
+    ) -> dict[str, int]:
+        ids: dict[str, int] = {}
+        if not wanted:
+            return ids
+        for name, pk in model.objects.values_list(column, "pk").iterator(chunk_size=10_000):
+            if name in wanted:
+                ids[name] = pk
+        missing = [name for name in wanted if name not in ids]
+        if missing:
+            rows = [(name, *(make(name) for make in more.values())) for name in missing]
+            made = bulk.insert_rows(model, self.company.pk, [column, *more], rows)
+            ids.update(zip(missing, made, strict=True))
+            self.changed += len(missing)
+        return ids
+
+    def bring_reps(self, batch: Batch) -> dict[str, int]:
+        """Reps by name or e-mail address, each in the team that most of its deals name."""
+        votes: dict[str, Counter[str]] = {}
+        for planned in batch.deals:
+            if planned.deal.rep:
+                votes.setdefault(planned.deal.rep, Counter())[planned.deal.team] += 1
+        teams = self.bring("teams", (team for counts in votes.values() for team in counts))
+        team_of = {rep: self._team(rep, counts, teams) for rep, counts in votes.items()}
+        ids: dict[str, int] = {}
+        # Who is in use goes before a retired rep of the same address.
+        reps = sorted(Rep.objects.all(), key=lambda rep: (rep.retired_at is not None, rep.pk))
+        for rep in reps:
+            for key in (rep.name, rep.email):
+                if key and key in votes and (key == rep.name or key not in ids):
+                    ids[key] = rep.pk
+        ids = self.follow(CATALOGUES["reps"], ids)
+        self._fill_teams(reps, ids, team_of)
+        missing = [rep for rep in votes if rep not in ids]
+        if missing:
+            rows = [(rep, rep if _is_email(rep) else "", team_of[rep]) for rep in missing]
+            made = bulk.insert_rows(Rep, self.company.pk, ["name", "email", "team_id"], rows)
+            ids.update(zip(missing, made, strict=True))
+            self.changed += len(missing)
+        return ids
+
+    def _team(self, rep: str, counts: Counter[str], teams: Mapping[str, int]) -> int | None:
+        named = [(team, count) for team, count in counts.items() if team]
+        best = max(named, key=lambda item: (item[1], item[0]))[0] if named else ""
+        if len(named) > 1:
+            self.sentences.append(f"{rep} stands in {len(named)} teams; {best} was taken.")
+        return teams.get(best)
+
+    def _fill_teams(
+        self, reps: Iterable[Rep], ids: Mapping[str, int], team_of: Mapping[str, int | None]
+    ) -> None:
+        wanted = {pk: team_of[key] for key, pk in ids.items() if team_of[key] is not None}
+        for rep in reps:
+            if rep.team_id is None and rep.pk in wanted:
+                rep.team_id = wanted[rep.pk]
+                rep.save(update_fields=["team"])
+                self.changed += 1
 
 
-def _fill_channels(batch: Batch, sentences: list[str]) -> int:
+def _fill_channels(batch: Batch, sources: Mapping[str, int], sentences: list[str]) -> int:
     filled = 0
-    for source in Source.objects.filter(name__in=list(batch.channels)):
-        channel = batch.channels[source.name]
-        if not channel or source.channel == channel:
+    rows = {row.pk: row for row in Source.objects.filter(pk__in=sources.values())}
+    for name, channel in batch.channels.items():
+        source = rows.get(sources.get(name, 0))
+        if source is None or not channel or source.channel == channel:
             continue
         if source.channel:
             sentences.append(
@@ -117,38 +200,6 @@ def _fill_channels(batch: Batch, sentences: list[str]) -> int:
         source.save(update_fields=["channel"])
         filled += 1
     return filled
-
-
-def _bring_reps(batch: Batch, company: Company, sentences: list[str]) -> tuple[dict[str, int], int]:
-    votes: dict[str, Counter[str]] = {}
-    for planned in batch.deals:
-        if planned.deal.rep:
-            votes.setdefault(planned.deal.rep, Counter())[planned.deal.team] += 1
-    teams, changed = _bring(
-        company, Team, "name", (team for counts in votes.values() for team in counts)
-    )
-    team_of: dict[str, int | None] = {}
-    for rep, counts in votes.items():
-        named = [(team, count) for team, count in counts.items() if team]
-        best = max(named, key=lambda item: (item[1], item[0]))[0] if named else ""
-        team_of[rep] = teams.get(best)
-        if len(named) > 1:
-            sentences.append(f"{rep} stands in {len(named)} teams; {best} was taken.")
-    ids: dict[str, int] = {}
-    for found in Rep.objects.all():
-        for key in (found.name, found.email):
-            if key and key in votes and (key == found.name or key not in ids):
-                ids[key] = found.pk
-                if found.team_id is None and team_of[key] is not None:
-                    found.team_id = team_of[key]
-                    found.save(update_fields=["team"])
-                    changed += 1
-    missing = [rep for rep in votes if rep not in ids]
-    if missing:
-        rows = [(rep, rep if _is_email(rep) else "", team_of[rep]) for rep in missing]
-        made = bulk.insert_rows(Rep, company.pk, ["name", "email", "team_id"], rows)
-        ids.update(zip(missing, made, strict=True))
-    return ids, changed + len(missing)
 
 
 def _is_email(text: str) -> bool:
