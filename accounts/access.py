@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from accounts.errors import DomainError
 from accounts.permissions import allows, roles_with
@@ -37,7 +38,8 @@ def company_view(permission: str) -> Callable[[View], View]:
             if getattr(request, "company", None) is None:
                 raise Http404
             if not allows(Role(request.membership.role), permission):  # type: ignore[attr-defined]
-                return refused(request, "Your role in this workspace does not include this page.")
+                sentence = _("Your role in this workspace does not include this page.")
+                return refused(request, sentence)
             try:
                 return in_one_transaction(request, *args, **kwargs)
             except DomainError as refusal:

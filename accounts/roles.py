@@ -1,6 +1,12 @@
 """The four roles of a member of a company."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Role(StrEnum):
@@ -10,8 +16,14 @@ class Role(StrEnum):
     LEADER = "leader"  # reads
 
     @property
-    def label(self) -> str:
-        return self.value.capitalize()
+    def label(self) -> "StrOrPromise":
+        """The role's name in the language of whoever reads it."""
+        return {
+            Role.OWNER: _("Owner"),
+            Role.MANAGER: _("Manager"),
+            Role.REP: _("Rep"),
+            Role.LEADER: _("Leader"),
+        }[self]
 
     @property
     def rank(self) -> int:
@@ -23,3 +35,5 @@ READERS = frozenset(Role)
 WRITERS = frozenset({Role.OWNER, Role.MANAGER, Role.REP})
 MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
 OWNERS = frozenset({Role.OWNER})
+# Who looks at the work of all: leadership reads it, reps see their own.
+OVERSEERS = frozenset({Role.OWNER, Role.MANAGER, Role.LEADER})

@@ -6,11 +6,26 @@ from datetime import date, datetime, timedelta
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
+def gettext_noop(sentence: str) -> str:
+    """Marks a sentence for translation, which is the services' work: the rules are pure."""
+    return sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Not allowed, because."""
+    """Not allowed, because: a sentence with named holes, and what stands in them."""
 
-    sentence: str
+    template: str
+    values: tuple[tuple[str, str | datetime], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The sentence in English."""
+        written = {
+            name: f"{value:%-d %B %Y}" if isinstance(value, datetime) else value
+            for name, value in self.values
+        }
+        return self.template.format(**written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +52,44 @@ class Entry:
 def future(entry: Entry) -> Refused | None:
     """Nothing happens in the future; clocks may differ by five minutes."""
     if entry.occurred_at > entry.now + CLOCKS_DIFFER:
-        return Refused("This lies in the future. Choose a time that has passed.")
+        return Refused(gettext_noop("This lies in the future. Choose a time that has passed."))
     return None
 
 
 def foreign_stage(entry: Entry) -> Refused | None:
     if not entry.same_pipeline:
         return Refused(
-            f"{entry.to_name} is a stage of another pipeline. Choose one of this deal's."
+            gettext_noop("{stage} is a stage of another pipeline. Choose one of this deal's."),
+            (("stage", str(entry.to_name)),),
         )
     return None
 
 
 def retired_stage(entry: Entry) -> Refused | None:
     if entry.retired:
-        return Refused(f"{entry.to_name} is retired: it takes no deals any more. Choose another.")
+        return Refused(
+            gettext_noop("{stage} is retired: it takes no deals any more. Choose another."),
+            (("stage", str(entry.to_name)),),
+        )
     return None
 
 
 def same_stage(entry: Entry) -> Refused | None:
     if entry.from_name is not None and entry.from_name == entry.to_name:
-        return Refused(f"The deal is in {entry.to_name} already.")
+        return Refused(
+            gettext_noop("The deal is in {stage} already."), (("stage", str(entry.to_name)),)
+        )
     return None
 
 
 def before_opening(entry: Entry) -> Refused | None:
     if entry.opened_at is not None and entry.occurred_at < entry.opened_at:
         return Refused(
-            f"The deal was opened on {entry.opened_at:%-d %B %Y}, after this move."
-            " To open it earlier, correct its first move."
+            gettext_noop(
+                "The deal was opened on {day}, after this move."
+                " To open it earlier, correct its first move."
+            ),
+            (("day", entry.opened_at),),
         )
     return None
 
@@ -74,8 +98,10 @@ def final_quarter(entry: Entry) -> Refused | None:
     closed = entry.final_before is not None and entry.occurred_on < entry.final_before
     if closed and not entry.manages:
         return Refused(
-            "This falls into a quarter that is closed. Ask a manager to record it:"
-            " it will restate that quarter."
+            gettext_noop(
+                "This falls into a quarter that is closed. Ask a manager to record it:"
+                " it will restate that quarter."
+            )
         )
     return None
 
@@ -84,7 +110,9 @@ def unkeepable(*texts: str) -> Refused | None:
     """Text that no database keeps: NUL characters and halves of characters."""
     for text in texts:
         if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-            return Refused("This text holds a character that cannot be kept. Type it again.")
+            return Refused(
+                gettext_noop("This text holds a character that cannot be kept. Type it again.")
+            )
     return None
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy.models import OwnersFunction, RowSecurity
 
@@ -25,15 +26,15 @@ class Company(models.Model):
     """
 
     class VelocityNumber(models.TextChoices):
-        AVERAGE_OPEN = "average_open", "deals open on an average day"
-        IN_PLAY = "in_play", "deals in play"
-        OPENED = "opened", "deals opened"
-        OPEN_AT_END = "open_at_end", "deals open at the end"
-        CLOSED = "closed", "deals closed"
+        AVERAGE_OPEN = "average_open", _("deals open on an average day")
+        IN_PLAY = "in_play", _("deals in play")
+        OPENED = "opened", _("deals opened")
+        OPEN_AT_END = "open_at_end", _("deals open at the end")
+        CLOSED = "closed", _("deals closed")
 
     class VelocityCycle(models.TextChoices):
-        WON = "won", "deals won"
-        CLOSED = "closed", "all deals closed"
+        WON = "won", _("deals won")
+        CLOSED = "closed", _("all deals closed")
 
     row_security: ClassVar[RowSecurity] = RowSecurity(
         rights=("SELECT", "INSERT", "UPDATE"),

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -18,7 +19,9 @@ from accounts.tenancy.context import company_context
 def create_company(*, slug: str, name: str, by: Actor, now: datetime, **settings: Any) -> Company:
     """Make a company and return it. The slug must be free; the time zone must exist."""
     if settings.get("timezone", "UTC") not in available_timezones():
-        raise DomainError(f"There is no time zone called {settings['timezone']}.")
+        raise DomainError(
+            _("There is no time zone called {timezone}.").format(timezone=settings["timezone"])
+        )
     with transaction.atomic():
         with connection.cursor() as cursor:
             # The id comes first: row security only lets a company insert itself.
@@ -54,7 +57,9 @@ def change_settings(*, by: Actor, company: Company, values: dict[str, Any], now:
     for field, value in changed.items():
         setattr(company, field, value)
     if company.timezone not in available_timezones():
-        raise DomainError(f"There is no time zone called {company.timezone}.")
+        raise DomainError(
+            _("There is no time zone called {timezone}.").format(timezone=company.timezone)
+        )
     try:
         company.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -88,7 +93,9 @@ def _insert(company: Company) -> None:
         constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
         if "slug" not in constraint:
             raise
-        raise DomainError(f"The address {company.slug} is taken. Choose another.") from error
+        raise DomainError(
+            _("The address {slug} is taken. Choose another.").format(slug=company.slug)
+        ) from error
 
 
 def create_user(*, email: str, name: str, password: str | None) -> User:

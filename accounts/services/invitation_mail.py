@@ -28,8 +28,10 @@ def send_invitation(*, sent: Sent, company: str, inviter: str, address: str) -> 
         send_mail(_one_line(subject), body, None, [sent.invitation.email])
     except (OSError, SMTPException) as error:
         raise DomainError(
-            f"The e-mail to {sent.invitation.email} could not be sent, so nothing was changed."
-            " Try again, or look at the mail settings."
+            _(
+                "The e-mail to {email} could not be sent, so nothing was changed."
+                " Try again, or look at the mail settings."
+            ).format(email=sent.invitation.email)
         ) from error
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError, Missing
@@ -28,8 +29,10 @@ class NoLonger(Missing):
 
     def __init__(self) -> None:
         super().__init__(
-            "This invitation no longer works: it was used or withdrawn, or it is older than seven"
-            " days. Ask for a new one."
+            _(
+                "This invitation no longer works: it was used or withdrawn, or it is older than"
+                " seven days. Ask for a new one."
+            )
         )
 
 
@@ -70,10 +73,14 @@ def invite(*, by: Actor, email: str, role: Role, now: datetime) -> Sent:
         lock_members(by=by)
         _refuse_above(by.role, role)
         if Membership.objects.filter(user__email__iexact=email).exists():
-            raise DomainError(f"{email} is a member already. Change the role in the list.")
+            raise DomainError(
+                _("{email} is a member already. Change the role in the list.").format(email=email)
+            )
         open_ones = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
         if open_ones.count() >= MOST_WAITING:
-            raise DomainError(f"{MOST_WAITING} invitations are waiting. Withdraw some first.")
+            raise DomainError(
+                _("{most} invitations are waiting. Withdraw some first.").format(most=MOST_WAITING)
+            )
         open_ones.filter(email=email).update(revoked_at=now)
         token = secrets.token_urlsafe(32)
         invitation = Invitation.objects.create(
@@ -150,9 +157,13 @@ def accept(*, token: str, user: User | None, name: str, password: str, now: date
         _refuse_lost_right(found, role)
         holder = User.objects.filter(email__iexact=found.email).first()
         if user is not None and user != holder:
-            raise DomainError(f"This invitation is for {found.email}. Sign out first.")
+            raise DomainError(
+                _("This invitation is for {email}. Sign out first.").format(email=found.email)
+            )
         if user is None and holder is not None:
-            raise SignInFirst(f"{found.email} has an account already. Sign in first.")
+            raise SignInFirst(
+                _("{email} has an account already. Sign in first.").format(email=found.email)
+            )
         person = holder or create_user(email=found.email, name=name, password=password)
         by = Actor(person.pk, person.email, role)
         if not Membership.objects.filter(user=person).exists():
@@ -165,13 +176,13 @@ def accept(*, token: str, user: User | None, name: str, password: str, now: date
 
 def _inviter(by: Actor) -> int:
     if by.user_id is None:
-        raise DomainError("An invitation needs somebody who invites.")
+        raise DomainError(_("An invitation needs somebody who invites."))
     return by.user_id
 
 
 def _refuse_above(own: Role | None, role: Role) -> None:
     if own is not None and role.rank > own.rank:
-        raise DomainError("Nobody invites into a role above their own.")
+        raise DomainError(_("Nobody invites into a role above their own."))
 
 
 def _refuse_lost_right(invitation: Invitation, role: Role) -> None:
@@ -179,15 +190,17 @@ def _refuse_lost_right(invitation: Invitation, role: Role) -> None:
     own = Role(inviter.role) if inviter is not None else None
     if own is None or not allows(own, MEMBER_MANAGE) or role.rank > own.rank:
         raise DomainError(
-            f"{invitation.invited_by} may no longer invite into this workspace. Ask an owner for a"
-            " new invitation."
+            _(
+                "{invited_by} may no longer invite into this workspace. Ask an owner for a new"
+                " invitation."
+            ).format(invited_by=invitation.invited_by)
         )
 
 
 def _open(invitation_id: int) -> Invitation:
     found = Invitation.objects.filter(pk=invitation_id, accepted_at=None, revoked_at=None).first()
     if found is None:
-        raise Missing("This invitation does not exist, or it was used.")
+        raise Missing(_("This invitation does not exist, or it was used."))
     invitation: Invitation = found
     return invitation
 

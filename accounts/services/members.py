@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError, Missing, NotAllowed
@@ -23,7 +24,7 @@ def lock_members(*, by: Actor) -> Company:
     if by.user_id is not None:
         own = Membership.objects.filter(user_id=by.user_id).first()
         if own is None or not allows(Role(own.role), MEMBER_MANAGE):
-            raise NotAllowed("Only an owner changes who belongs to this workspace.")
+            raise NotAllowed(_("Only an owner changes who belongs to this workspace."))
     return company
 
 
@@ -79,7 +80,7 @@ def remove_member(*, by: Actor, membership_id: int, now: datetime) -> str:
 def _member(membership_id: int) -> Membership:
     found = Membership.objects.select_related("user").filter(pk=membership_id).first()
     if found is None:
-        raise Missing("This member does not exist.")
+        raise Missing(_("This member does not exist."))
     member: Membership = found
     return member
 
@@ -87,4 +88,4 @@ def _member(membership_id: int) -> Membership:
 def _refuse_without_owner(member: Membership) -> None:
     others = Membership.objects.filter(role=Role.OWNER.value).exclude(pk=member.pk)
     if not others.exists():
-        raise DomainError("A workspace needs an owner. Make somebody else an owner first.")
+        raise DomainError(_("A workspace needs an owner. Make somebody else an owner first."))

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
+from django.utils.translation import gettext as _
 
 from accounts.access import refused
 
@@ -19,5 +20,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         target = urlencode({"next": request.get_full_path()})
         return redirect(f"{resolve_url('account_login')}?{target}")
     return refused(
-        request, "Your sign-in changed since this page was opened. Reload it and try again."
+        request, _("Your sign-in changed since this page was opened. Reload it and try again.")
     )

@@ -170,7 +170,12 @@ def exits(stage: StageBlock, *, style: Style) -> Chart:
         marks=marks,
         bounds=(0.0, 1.0),
         table=Table(
-            head=(_("When"), _("Went on"), _("95% interval")),
+            head=(
+                _("When"),
+                _("Went on"),
+                # xgettext:no-python-format
+                _("95% interval"),
+            ),
             rows=tuple(rows),
             raw_head=("what", "conversion", "interval_low", "interval_high"),
             raw=tuple(raw),

@@ -42,7 +42,13 @@ def trend(rows: tuple[TrendRow, ...], *, style: Style) -> Chart:
         else ""
     )
     table = Table(
-        head=(_("Quarter"), _("Status"), _("Velocity"), _("95% interval")),
+        head=(
+            _("Quarter"),
+            _("Status"),
+            _("Velocity"),
+            # xgettext:no-python-format
+            _("95% interval"),
+        ),
         rows=tuple((r.text, r.status, r.velocity_text, r.interval_text) for r in rows),
         raw_head=(
             "quarter",

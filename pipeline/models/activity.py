@@ -1,6 +1,7 @@
 """What was said: calls, meetings and e-mails, and the notes about them."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy.constraints import tenant_constraints
 from accounts.tenancy.models import TenantForeignKey, TenantModel
@@ -10,9 +11,9 @@ class Activity(TenantModel):
     """A call, meeting or e-mail with a customer; one without a note is a gap in the data."""
 
     class Kind(models.TextChoices):
-        CALL = "call", "Call"
-        MEETING = "meeting", "Meeting"
-        EMAIL = "email", "E-mail"
+        CALL = "call", _("Call")
+        MEETING = "meeting", _("Meeting")
+        EMAIL = "email", _("E-mail")
 
     deal = TenantForeignKey("pipeline.Deal", related_name="activities")
     rep = TenantForeignKey("pipeline.Rep", null=True, blank=True, related_name="activities")

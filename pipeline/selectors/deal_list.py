@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts import formats
 from accounts.formats import Style
@@ -176,8 +177,8 @@ def export_headings(*, currency: str) -> tuple[str, ...]:
         _("Product"),
         _("Source"),
         _("Channel"),
-        _("Opened"),
-        _("Closed"),
+        pgettext("day", "Opened"),
+        pgettext("day", "Closed"),
     )
 
 

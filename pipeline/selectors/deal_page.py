@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts import formats
 from accounts.formats import Style
 from pipeline.models import Contact, Deal, LossLevel, Stage
 from pipeline.selectors.deal_path import DealPath, Step
 from pipeline.selectors.moves_allowed import StageChoice
+from pipeline.selectors.settings_catalogues import channel_text, level_text
 
 _RELATED = (
     "customer",
@@ -229,7 +231,7 @@ class _Writer:
     def facts(self) -> tuple[Fact, ...]:
         deal = self.deal
         source = deal.source
-        channel = source.get_channel_display() if source and source.channel else ""
+        channel = channel_text(source.channel) if source and source.channel else ""
         team = deal.rep.team.name if deal.rep and deal.rep.team else ""
         return (
             self.fact("amount", _("Amount"), self.money(deal.amount), _("No amount yet")),
@@ -237,7 +239,11 @@ class _Writer:
             self.fact("rep", _("Rep"), deal.rep, _("Nobody"), team),
             self.fact("product", _("Product"), deal.product, _("No product")),
             self.fact("source", _("Source"), source, _("Not known"), channel),
-            Fact("", _("Opened"), self.day(deal.opened_on) if deal.opened_on else _("Not known")),
+            Fact(
+                "",
+                pgettext("day", "Opened"),
+                self.day(deal.opened_on) if deal.opened_on else _("Not known"),
+            ),
         )
 
     @staticmethod
@@ -260,15 +266,18 @@ class _Writer:
             return (self.fact("won_reason", _("What made them buy"), reason, _("Nobody said")),)
         if deal.outcome != Deal.Outcome.LOST:
             return ()
-        level = LossLevel(deal.lost_reason.level).label if deal.lost_reason else ""
+        kept = deal.lost_reason.level if deal.lost_reason else ""
+        level = level_text(kept) if kept else ""
         detail = deal.lost_reason.detail if deal.lost_reason else ""
+        # Without a detail the level's own name was kept, in English.
+        same = {level.casefold(), LossLevel(kept).label.casefold()} if kept else set()
         facts = [
             self.fact(
                 "lost_reason",
                 _("Why it was lost"),
                 level,
                 _("Nobody said"),
-                detail if detail.casefold() != level.casefold() else "",
+                detail if detail.casefold() not in same else "",
             )
         ]
         if deal.competitor is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts import formats
 from accounts.formats import Style
@@ -149,9 +150,17 @@ class DealPath:
         deal = self.deal
         if deal.outcome == Deal.Outcome.WON and deal.closed_on:
             took = self.took()
-            return Step(_("Won"), "won", _("Done"), self.day(deal.closed_on), took)
+            return Step(
+                pgettext("one deal", "Won"), "won", _("Done"), self.day(deal.closed_on), took
+            )
         if deal.outcome == Deal.Outcome.LOST and deal.closed_on:
-            return Step(_("Lost"), "lost", _("Done"), self.day(deal.closed_on), self.took())
+            return Step(
+                pgettext("one deal", "Lost"),
+                "lost",
+                _("Done"),
+                self.day(deal.closed_on),
+                self.took(),
+            )
         return Step(_("Won or lost"), "todo", _("Not reached"))
 
     def took(self) -> str:

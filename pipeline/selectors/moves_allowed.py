@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from accounts.actors import Actor
 from accounts.errors import NotAllowed
 from pipeline import paths
@@ -81,5 +83,5 @@ def transition_to_correct(*, transition_id: int, by: Actor) -> StageTransition |
         StageTransition.objects.select_related("deal", "to_stage").filter(pk=transition_id).first()
     )
     if found is not None and not by.manages and found.recorded_by_id != by.user_id:
-        raise NotAllowed("Somebody else recorded this move. Ask a manager to correct it.")
+        raise NotAllowed(_("Somebody else recorded this move. Ask a manager to correct it."))
     return found

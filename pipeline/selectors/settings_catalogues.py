@@ -29,8 +29,6 @@ from pipeline.models import (
 )
 from pipeline.permissions import DEAL_MOVE
 
-_T = gettext_lazy
-
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -98,10 +96,10 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="product",
             model=Product,
             deals="product_id",
-            title=_T("Products"),
-            lead=_T("What is sold. Figures can be looked at by product."),
-            add=_T("Add a product"),
-            empty=_T("No products yet. Without them all deals count as one kind."),
+            title=gettext_lazy("Products"),
+            lead=gettext_lazy("What is sold. Figures can be looked at by product."),
+            add=gettext_lazy("Add a product"),
+            empty=gettext_lazy("No products yet. Without them all deals count as one kind."),
             counted=frozenset({"name"}),
         ),
         Catalogue(
@@ -109,13 +107,13 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="source",
             model=Source,
             deals="source_id",
-            title=_T("Sources"),
-            lead=_T(
+            title=gettext_lazy("Sources"),
+            lead=gettext_lazy(
                 "Where deals come from. The channel says who moved first: inbound, the buyer came"
                 " to you; outbound, you went to the buyer. Figures are shown apart by channel."
             ),
-            add=_T("Add a source"),
-            empty=_T("No sources yet. Without them no figure can be split by channel."),
+            add=gettext_lazy("Add a source"),
+            empty=gettext_lazy("No sources yet. Without them no figure can be split by channel."),
             extras=("channel",),
             counted=frozenset({"name", "channel"}),
             details=(lambda row: channel_text(row.channel),),
@@ -125,13 +123,13 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="lost_reason",
             model=LostReason,
             deals="lost_reason_id",
-            title=_T("Lost reasons"),
-            lead=_T(
+            title=gettext_lazy("Lost reasons"),
+            lead=gettext_lazy(
                 "Why deals are lost. Everybody is asked the first level; the reason below it is"
                 " yours. Losses are added up by first level."
             ),
-            add=_T("Add a reason"),
-            empty=_T("No reasons yet. A loss is then recorded by its first level only."),
+            add=gettext_lazy("Add a reason"),
+            empty=gettext_lazy("No reasons yet. A loss is then recorded by its first level only."),
             naming="detail",
             extras=("level",),
             counted=frozenset({"level"}),
@@ -143,10 +141,10 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="competitor",
             model=Competitor,
             deals="competitor_id",
-            title=_T("Competitors"),
-            lead=_T("Who wins the deals that you lose."),
-            add=_T("Add a competitor"),
-            empty=_T("No competitors yet. The first is added with a lost deal, or here."),
+            title=gettext_lazy("Competitors"),
+            lead=gettext_lazy("Who wins the deals that you lose."),
+            add=gettext_lazy("Add a competitor"),
+            empty=gettext_lazy("No competitors yet. The first is added with a lost deal, or here."),
             same=None,
         ),
         Catalogue(
@@ -154,13 +152,13 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="rep",
             model=Rep,
             deals="rep_id",
-            title=_T("Reps"),
-            lead=_T(
+            title=gettext_lazy("Reps"),
+            lead=gettext_lazy(
                 "Who sells. A rep who signs in is linked to a member, and finds their own deals"
                 " under Mine. One who has left is retired and keeps what they closed."
             ),
-            add=_T("Add a rep"),
-            empty=_T("No reps yet. Without them nobody owns a deal."),
+            add=gettext_lazy("Add a rep"),
+            empty=gettext_lazy("No reps yet. Without them nobody owns a deal."),
             extras=("email", "team_id", "membership_id"),
             counted=frozenset({"name", "team_id"}),
             details=(lambda row: row.team.name if row.team else _("No team"), _signs_in),
@@ -171,10 +169,12 @@ CATALOGUES: Mapping[str, Catalogue] = {
             noun="team",
             model=Team,
             deals="rep__team_id",
-            title=_T("Teams"),
-            lead=_T("Reps in teams. A deal counts for the team that its rep is in."),
-            add=_T("Add a team"),
-            empty=_T("No teams yet. Figures are then of the whole company or of one rep."),
+            title=gettext_lazy("Teams"),
+            lead=gettext_lazy("Reps in teams. A deal counts for the team that its rep is in."),
+            add=gettext_lazy("Add a team"),
+            empty=gettext_lazy(
+                "No teams yet. Figures are then of the whole company or of one rep."
+            ),
             counted=frozenset({"name"}),
         ),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from pipeline import paths
 from pipeline.models import Deal, Stage, StageTransition
@@ -112,7 +113,10 @@ class Moves:
         if row.origin == _ORIGINS.CORRECTION:
             return _("Corrected"), "accent"
         kind = self.kind(row.to_stage_id)
-        return {"won": (_("Won"), "better"), "lost": (_("Lost"), "danger")}.get(kind, ("", ""))
+        return {
+            "won": (pgettext("one deal", "Won"), "better"),
+            "lost": (pgettext("one deal", "Lost"), "danger"),
+        }.get(kind, ("", ""))
 
     def replaced(self, heir: StageTransition) -> str:
         """What stands in for a struck entry: by whom, when and why."""

@@ -1,6 +1,6 @@
 """The catalogues: add, rename, merge, retire and bring back, one way for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -15,15 +16,21 @@ from accounts.retries import retry_deadlocks
 from accounts.services.audit import record_audit
 from pipeline import rules
 from pipeline.models import SavedSegment
-from pipeline.selectors.settings_catalogues import Catalogue
+from pipeline.selectors.settings_catalogues import Catalogue, channel_text, level_text
 from pipeline.services import people
 from pipeline.services.handing_over import give_deals
 from pipeline.services.history import NotFound, StaleVersion
+from pipeline.services.refusals import both_values, refuse
 from pipeline.services.rewriting import NOTHING, Rewriting, mark, rewriting, said
 
 # What figures call a deal that is sorted under nothing.
 _RESERVED = "unknown"
-_TAKEN = "{name} is here already. Choose another name, or merge the two."
+
+
+def _taken(name: str) -> DomainError:
+    return DomainError(
+        _("{name} is here already. Choose another name, or merge the two.").format(name=name)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +48,15 @@ def _shape(catalogue: Catalogue, values: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise TypeError(f"a {catalogue.noun} has no {', '.join(sorted(unknown))}")
     shaped = {k: " ".join(v.split()) if isinstance(v, str) else v for k, v in values.items()}
-    refused = rules.unkeepable(*(v for v in shaped.values() if isinstance(v, str)))
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(*(v for v in shaped.values() if isinstance(v, str))))
     if "email" in shaped:
         shaped["email"] = shaped["email"].lower()
     if catalogue.naming in shaped:
         name = shaped[catalogue.naming]
         if not name:
-            raise DomainError("It needs a name.")
+            raise DomainError(_("It needs a name."))
         if name.casefold() == _RESERVED and catalogue.naming in catalogue.counted:
-            raise DomainError("Figures call deals without any so. Choose another name.")
+            raise DomainError(_("Figures call deals without any so. Choose another name."))
     return shaped
 
 
@@ -61,7 +66,7 @@ def _check(catalogue: Catalogue, row: Any, fields: Mapping[str, Any]) -> None:
         name = catalogue.name_of(row)
         twins = catalogue.model.objects.filter(**{f"{catalogue.naming}__iexact": name})
         if twins.exclude(pk=row.pk).exists():
-            raise DomainError(_TAKEN.format(name=name))
+            raise _taken(name)
     if catalogue.noun == "rep":
         people.check_rep(fields, but=row.pk)
     plain = {f for f in fields if not f.endswith("_id")}
@@ -80,13 +85,13 @@ def _save(catalogue: Catalogue, row: Any, **how: Any) -> None:
         with transaction.atomic():
             row.save(**how)
     except IntegrityError as error:
-        raise DomainError(_TAKEN.format(name=catalogue.name_of(row))) from error
+        raise _taken(catalogue.name_of(row)) from error
 
 
 def _locked(catalogue: Catalogue, entry_id: int) -> Any:
     row = catalogue.model.objects.select_for_update().filter(pk=entry_id).first()
     if row is None:
-        raise NotFound("This entry does not exist.")
+        raise NotFound(_("This entry does not exist."))
     return row
 
 
@@ -175,17 +180,26 @@ def change_entry(
 
 
 def _both(catalogue: Catalogue, theirs: Mapping[str, Any], yours: Mapping[str, Any]) -> str:
-    words = {catalogue.naming: "The name", "channel": "The channel", "level": "The first level"}
-    words |= {"email": "The e-mail address"}
-    told = "; ".join(
-        f"{words[f]} is {theirs[f] or 'empty'} now, you wrote {yours[f] or 'empty'}"
+    words = {
+        catalogue.naming: _("The name"),
+        "channel": _("The channel"),
+        "level": _("The first level"),
+        "email": _("The e-mail address"),
+    }
+    told = both_values(
+        (words[f], _shown(f, theirs[f]), _shown(f, yours[f]))
         for f in yours
         if f in words and theirs[f] != yours[f]
     )
-    return (
-        f"Somebody else changed this while you were looking. {told or 'Its links are others now'}."
+    return _(
+        "Somebody else changed this while you were looking. {told}."
         " Nothing was changed; look at it and decide again."
-    )
+    ).format(told=told or _("Its links are others now"))
+
+
+def _shown(field: str, value: Any) -> str:
+    words: dict[str, Callable[[str], str]] = {"channel": channel_text, "level": level_text}
+    return words[field](value) if field in words else str(value or "")
 
 
 def retire_entry(*, by: Actor, catalogue: Catalogue, entry_id: int, now: datetime) -> Any:
@@ -239,10 +253,10 @@ def merge_entries(
             .order_by("pk")
         }
         if entry_id not in rows or into_id not in rows:
-            raise NotFound("This entry does not exist.")
+            raise NotFound(_("This entry does not exist."))
         left, into = rows[entry_id], rows[into_id]
         if left.pk == into.pk or into.retired_at is not None:
-            raise DomainError("Choose another one, which is in use, to merge it into.")
+            raise DomainError(_("Choose another one, which is in use, to merge it into."))
         plan = merge_rewrites(catalogue=catalogue, entry_id=left.pk, into_id=into.pk, now=now)
         join: dict[str, Any] = {"rep": people.join_reps, "team": people.join_teams}
         deals = catalogue.deals_of(left.pk).count()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError, NotAllowed
@@ -17,6 +18,7 @@ from pipeline.services.deals import change_deal
 from pipeline.services.history import NotFound, Recorded
 from pipeline.services.moves import move_deal
 from pipeline.services.notes import add_note
+from pipeline.services.refusals import refuse
 
 _NAME_LENGTH = 200
 _USED_FIRST = F("retired_at").asc(nulls_first=True)
@@ -119,7 +121,7 @@ def learned_of_loss(
 ) -> dict[str, int | None]:
     """The answers about a loss as a deal keeps them: its reason and its competitor, both ids."""
     if level not in LossLevel.values:
-        raise DomainError("Say first whether a competitor won, nothing was decided, or else.")
+        raise DomainError(_("Say first whether a competitor won, nothing was decided, or else."))
     competitor = _competitor(by=by, now=now, competitor_id=competitor_id, name=new_competitor)
     reason = _reason(by=by, now=now, level=level, reason_id=reason_id, detail=new_reason)
     return {"lost_reason_id": reason, "competitor_id": competitor}
@@ -162,13 +164,21 @@ def _closing_stage(*, deal_id: int, kind: str, stage_id: int | None) -> Stage:
     """The stage of the deal's pipeline in which won (or lost) deals end."""
     pipeline_id = Deal.objects.filter(pk=deal_id).values_list("pipeline_id", flat=True).first()
     if pipeline_id is None:
-        raise NotFound("This deal does not exist.")
+        raise NotFound(_("This deal does not exist."))
     stages = Stage.objects.filter(pipeline_id=pipeline_id, kind=kind, retired_at=None)
     found = list(stages.filter(pk=stage_id) if stage_id else stages.order_by("id")[:2])
     if stage_id is None and len(found) > 1:
-        raise DomainError(f"This pipeline has several stages for {kind} deals. Choose one.")
+        raise DomainError(
+            _("This pipeline has several stages for won deals. Choose one.")
+            if kind == Stage.Kind.WON
+            else _("This pipeline has several stages for lost deals. Choose one.")
+        )
     if not found:
-        raise DomainError(f"This pipeline has no stage for {kind} deals. Add one in its settings.")
+        raise DomainError(
+            _("This pipeline has no stage for won deals. Add one in its settings.")
+            if kind == Stage.Kind.WON
+            else _("This pipeline has no stage for lost deals. Add one in its settings.")
+        )
     stage: Stage = found[0]
     return stage
 
@@ -177,15 +187,21 @@ def _reason(*, by: Actor, now: datetime, level: str, reason_id: int | None, deta
     if reason_id is not None:
         found = LostReason.objects.filter(pk=reason_id).first()
         if found is None:
-            raise DomainError("This reason does not exist. Choose another.")
+            raise DomainError(_("This reason does not exist. Choose another."))
         if found.level != level:
-            raise DomainError(f"{found.detail} is a reason of another kind. Choose again.")
+            raise DomainError(
+                _("{detail} is a reason of another kind. Choose again.").format(detail=found.detail)
+            )
         if found.retired_at is not None:
-            raise DomainError(f"{found.detail} is not used any more. Choose another reason.")
+            raise DomainError(
+                _("{detail} is not used any more. Choose another reason.").format(
+                    detail=found.detail
+                )
+            )
         return int(found.pk)
     added = detail.strip()
     if added and not by.manages:
-        raise NotAllowed("Only a manager may add a reason. Choose one of the list.")
+        raise NotAllowed(_("Only a manager may add a reason. Choose one of the list."))
     return _named_reason(by=by, now=now, level=level, detail=added or LossLevel(level).label)
 
 
@@ -195,7 +211,11 @@ def _named_reason(*, by: Actor, now: datetime, level: str, detail: str) -> int:
     found = LostReason.objects.filter(detail__iexact=detail).order_by(_USED_FIRST, "id").first()
     if found is not None and found.level != level:
         if detail != LossLevel(level).label:
-            raise DomainError(f"{found.detail} is here already, as a reason of another kind.")
+            raise DomainError(
+                _("{detail} is here already, as a reason of another kind.").format(
+                    detail=found.detail
+                )
+            )
         # An import brought the level's own name under another level.
         return _named_reason(by=by, now=now, level=level, detail=f"{detail}, no detail")
     if found is None:
@@ -212,13 +232,13 @@ def _competitor(*, by: Actor, now: datetime, competitor_id: int | None, name: st
     if competitor_id is not None:
         found = Competitor.objects.filter(pk=competitor_id).first()
         if found is None:
-            raise DomainError("This competitor does not exist. Choose another.")
+            raise DomainError(_("This competitor does not exist. Choose another."))
         return int(found.pk)
     name = name.strip()
     if not name:
         return None
     if not by.manages:
-        raise NotAllowed("Only a manager may add a competitor. Choose one of the list.")
+        raise NotAllowed(_("Only a manager may add a competitor. Choose one of the list."))
     _check_name(name)
     known = Competitor.objects.filter(name__iexact=name).order_by(_USED_FIRST, "id").first()
     if known is None:
@@ -230,10 +250,10 @@ def _competitor(*, by: Actor, now: datetime, competitor_id: int | None, name: st
 
 def _check_name(text: str) -> None:
     if len(text) > _NAME_LENGTH:
-        raise DomainError(f"A name has at most {_NAME_LENGTH} characters. Say it shorter.")
-    refused = rules.unkeepable(text)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+        raise DomainError(
+            _("A name has at most {most} characters. Say it shorter.").format(most=_NAME_LENGTH)
+        )
+    refuse(rules.unkeepable(text))
 
 
 def _audit(by: Actor, now: datetime, action: str, kind: str, pk: int, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -13,6 +14,7 @@ from accounts.services.audit import record_audit
 from pipeline import rules
 from pipeline.models import Contact, Customer
 from pipeline.services.history import NotFound, StaleVersion
+from pipeline.services.refusals import both_values, refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def add_contact(*, by: Actor, customer_id: int, person: Person, now: datetime) -
         # Two requests for one customer wait for each other: a form sent twice adds one person.
         customer = Customer.objects.select_for_update().filter(pk=customer_id).first()
         if customer is None:
-            raise NotFound("This customer does not exist.")
+            raise NotFound(_("This customer does not exist."))
         same = Contact.objects.filter(
             customer_id=customer_id, name=person.name, email=person.email, retired_at=None
         ).first()
@@ -102,9 +104,7 @@ def retire_contact(*, by: Actor, contact_id: int, now: datetime) -> Contact:
 
 def _kept(person: Person) -> Person:
     """The values as they are kept: trimmed, an e-mail address in small letters."""
-    refused = rules.unkeepable(person.name, person.title, person.email, person.phone)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(person.name, person.title, person.email, person.phone))
     kept = Person(
         name=" ".join(person.name.split()),
         title=" ".join(person.title.split()),
@@ -113,7 +113,7 @@ def _kept(person: Person) -> Person:
         decides=person.decides,
     )
     if not kept.name:
-        raise DomainError("A contact needs a name.")
+        raise DomainError(_("A contact needs a name."))
     return kept
 
 
@@ -126,7 +126,11 @@ def _refuse_double(customer_id: int, person: Person, *, but: int | None) -> None
     else:
         twin = others.filter(name__iexact=person.name, email="").first()
     if twin is not None:
-        raise DomainError(f"{twin.name} is a contact of this customer already. Change that one.")
+        raise DomainError(
+            _("{twin} is a contact of this customer already. Change that one.").format(
+                twin=twin.name
+            )
+        )
 
 
 def _check(contact: Contact) -> None:
@@ -134,7 +138,9 @@ def _check(contact: Contact) -> None:
         contact.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         sentences = [
-            f"The {name}: {' '.join(m for e in errors for m in e.messages)}"
+            _("The {fact}: {sentence}").format(
+                fact=_word(name), sentence=" ".join(m for e in errors for m in e.messages)
+            )
             for name, errors in error.error_dict.items()
         ]
         raise DomainError(" ".join(sentences)) from error
@@ -143,31 +149,37 @@ def _check(contact: Contact) -> None:
 def _locked(contact_id: int) -> Contact:
     contact: Contact | None = Contact.objects.select_for_update().filter(pk=contact_id).first()
     if contact is None:
-        raise NotFound("This contact does not exist.")
+        raise NotFound(_("This contact does not exist."))
     return contact
-
-
-_ANSWERS = {True: "decides", False: "does not decide", None: "not asked"}
 
 
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
-        return _ANSWERS[value]
-    return str(value) or "empty"
+        return {True: _("decides"), False: _("does not decide"), None: _("not asked")}[value]
+    return str(value)
+
+
+def _word(field: str) -> str:
+    """What a field is called within a sentence."""
+    return {
+        "name": _("name"),
+        "title": _("title"),
+        "email": _("e-mail"),
+        "phone": _("phone"),
+        "decides": _("the role in the decision"),
+    }.get(field, field)
 
 
 def _both_values(theirs: Person, yours: Person) -> str:
-    words = {"decides": "the role in the decision", "email": "e-mail"}
-    said = "; ".join(
-        f"{words.get(f, f)} is {_shown(getattr(theirs, f))} now, you wrote"
-        f" {_shown(getattr(yours, f))}"
+    told = both_values(
+        (_word(f), _shown(getattr(theirs, f)), _shown(getattr(yours, f)))
         for f in FIELDS
         if getattr(theirs, f) != getattr(yours, f)
     )
-    return (
-        f"This contact changed while you were looking: {said}."
+    return _(
+        "This contact changed while you were looking: {told}."
         " Nothing was changed; look at it and decide again."
-    )
+    ).format(told=told)
 
 
 def _audit(

@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.services.audit import record_audit
 from pipeline import rules
 from pipeline.models import Customer
+from pipeline.services.refusals import refuse
 
 _NAME_LENGTH = 250
 
@@ -21,12 +23,12 @@ def customer_named(*, by: Actor, name: str, now: datetime) -> Customer:
     """
     name = " ".join(name.split())
     if not name:
-        raise DomainError("A customer needs a name.")
+        raise DomainError(_("A customer needs a name."))
     if len(name) > _NAME_LENGTH:
-        raise DomainError(f"A customer's name has at most {_NAME_LENGTH} characters.")
-    refused = rules.unkeepable(name)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+        raise DomainError(
+            _("A customer's name has at most {most} characters.").format(most=_NAME_LENGTH)
+        )
+    refuse(rules.unkeepable(name))
     with transaction.atomic():
         known = sorted(
             Customer.objects.filter(name__iexact=name), key=lambda c: (c.name != name, c.pk)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -26,6 +27,7 @@ from pipeline.services.history import (
     repeated,
 )
 from pipeline.services.moves import final_before
+from pipeline.services.refusals import both_values, refuse
 
 # What may be changed, and what it is called in the history.
 ATTRIBUTES = (
@@ -66,13 +68,13 @@ def check_amount(amount: Decimal | None) -> None:
     if amount is None:
         return
     if not amount.is_finite():
-        raise DomainError("This amount is not a number.")
+        raise DomainError(_("This amount is not a number."))
     if amount < 0:
-        raise DomainError("An amount is never negative. Leave it empty while it is not known.")
+        raise DomainError(_("An amount is never negative. Leave it empty while it is not known."))
     if amount >= Decimal(10) ** 14:
-        raise DomainError("This amount is too large. Is it in another currency?")
+        raise DomainError(_("This amount is too large. Is it in another currency?"))
     if amount != amount.quantize(Decimal("0.01")):
-        raise DomainError("An amount has at most two decimals.")
+        raise DomainError(_("An amount has at most two decimals."))
 
 
 def _check_shape(values: dict[str, Any]) -> None:
@@ -80,14 +82,12 @@ def _check_shape(values: dict[str, Any]) -> None:
     if "name" in values:
         values["name"] = (values["name"] or "").strip()
         if not values["name"]:
-            raise DomainError("A deal needs a name.")
+            raise DomainError(_("A deal needs a name."))
     if values.get("currency"):
         values["currency"] = values["currency"].strip().upper()
         if not re.fullmatch("[A-Z]{3}", values["currency"]):
-            raise DomainError("A currency has three letters, such as EUR.")
-    refused = rules.unkeepable(*(v for v in values.values() if isinstance(v, str)))
-    if refused is not None:
-        raise DomainError(refused.sentence)
+            raise DomainError(_("A currency has three letters, such as EUR."))
+    refuse(rules.unkeepable(*(v for v in values.values() if isinstance(v, str))))
     check_amount(values.get("amount"))
 
 
@@ -103,11 +103,11 @@ def _check_deal(deal: Deal, fields: list[str]) -> None:
 
 def _sentence(deal: Deal, name: str, errors: list[ValidationError]) -> str:
     if name == NON_FIELD_ERRORS:
-        return "A deal with this number of that system is here already."
+        return _("A deal with this number of that system is here already.")
     if deal._meta.get_field(name).is_relation:
-        return f"This {_word(name)} does not exist. Choose another."
+        return _("This {fact} does not exist. Choose another.").format(fact=_word(name))
     messages = " ".join(message for error in errors for message in error.messages)
-    return f"The {_word(name)}: {messages}"
+    return _("The {fact}: {sentence}").format(fact=_word(name), sentence=messages)
 
 
 def _check_opening(
@@ -119,23 +119,23 @@ def _check_opening(
     now: datetime,
     imported: bool,
 ) -> None:
-    refused = rules.check(
-        rules.Entry(
-            from_name=None,
-            to_name=stage.name,
-            same_pipeline=True,
-            occurred_at=occurred_at,
-            occurred_on=company.local_day(occurred_at),
-            now=now,
-            opened_at=None,
-            manages=by.manages,
-            final_before=final_before(company=company, now=now),
-            retired=stage.retired_at is not None or stage.pipeline.retired_at is not None,
-        ),
-        rules.IMPORT if imported else rules.OPENING,
+    refuse(
+        rules.check(
+            rules.Entry(
+                from_name=None,
+                to_name=stage.name,
+                same_pipeline=True,
+                occurred_at=occurred_at,
+                occurred_on=company.local_day(occurred_at),
+                now=now,
+                opened_at=None,
+                manages=by.manages,
+                final_before=final_before(company=company, now=now),
+                retired=stage.retired_at is not None or stage.pipeline.retired_at is not None,
+            ),
+            rules.IMPORT if imported else rules.OPENING,
+        )
     )
-    if refused is not None:
-        raise DomainError(refused.sentence)
 
 
 @retry_deadlocks
@@ -166,7 +166,7 @@ def open_deal(
         company = Company.objects.get(pk=require_company_id())
         stage = Stage.objects.select_related("pipeline").filter(pk=stage_id).first()
         if stage is None or stage.pipeline_id != pipeline_id:
-            raise DomainError("This stage is not one of the pipeline's. Choose another.")
+            raise DomainError(_("This stage is not one of the pipeline's. Choose another."))
         _check_opening(
             company=company, by=by, stage=stage, occurred_at=occurred_at, now=now, imported=imported
         )
@@ -221,17 +221,18 @@ def change_deal(
     with transaction.atomic():
         deal = Deal.objects.select_for_update().filter(pk=deal_id).first()
         if deal is None:
-            raise NotFound("This deal does not exist.")
+            raise NotFound(_("This deal does not exist."))
         before = {f: getattr(deal, f) for f in changes}
         differing = {f: v for f, v in changes.items() if v != before[f]}
         if version is not None and version != deal.version:
-            theirs = "; ".join(
-                f"{_word(f)} is {_shown(f, before[f])} now, you wrote {_shown(f, v)}"
-                for f, v in differing.items()
+            told = both_values(
+                (_word(f), _shown(f, before[f]), _shown(f, v)) for f, v in differing.items()
             )
             raise StaleVersion(
-                f"This deal changed while you were looking. {theirs or 'Your values are the same'}."
-                " Nothing was changed; look at it and decide again."
+                _(
+                    "This deal changed while you were looking. {told}."
+                    " Nothing was changed; look at it and decide again."
+                ).format(told=told or _("Your values are the same"))
             )
         if not differing:
             return int(deal.version)
@@ -275,11 +276,26 @@ def _shown(field: str, value: Any) -> str:
     """A value as a person knows it: the customer's name, not its number."""
     key = Deal._meta.get_field(field)
     if value is None or value == "":
-        return "empty"
+        return ""
     if key.is_relation:
-        return str(key.related_model.objects.filter(pk=value).first() or "gone")  # type: ignore[union-attr]
+        return str(key.related_model.objects.filter(pk=value).first() or _("gone"))  # type: ignore[union-attr]
     return str(value)
 
 
 def _word(field: str) -> str:
-    return field.removesuffix("_id").replace("_", " ")
+    """What an attribute is called within a sentence."""
+    field = field.removesuffix("_id")
+    return {
+        "name": _("name"),
+        "customer": _("customer"),
+        "rep": _("rep"),
+        "product": _("product"),
+        "source": _("source"),
+        "amount": _("amount"),
+        "currency": _("currency"),
+        "lost_reason": _("lost reason"),
+        "competitor": _("competitor"),
+        "won_reason": _("won reason"),
+        "next_step": _("next step"),
+        "next_step_on": _("day of the next step"),
+    }.get(field, field.replace("_", " "))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -46,7 +47,7 @@ class Recorded:
 def wait_for_key(key: str) -> None:
     """Let requests of one key wait for each other; raises DomainError for what is no key."""
     if len(key) > _KEY_LENGTH or rules.unkeepable(key):
-        raise DomainError("This form cannot be recognised. Reload the page.")
+        raise DomainError(_("This form cannot be recognised. Reload the page."))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, require_company_id()]
@@ -84,7 +85,7 @@ def repeated(
     same = same and (deal_id is None or deal_id == deal.pk)
     same = same and (found.number == 1) == (opened_as is not None)
     if not same or (opened_as is not None and opened_as != _first_name(deal)):
-        raise KeyReused("This form was sent before with other values. Reload the page.")
+        raise KeyReused(_("This form was sent before with other values. Reload the page."))
     return Recorded(found.pk, deal.pk, deal.version, deal.stage_id, repeated=True)
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -12,8 +14,10 @@ from pipeline.models.mail import Waiting
 from pipeline.services.history import NotFound, StaleVersion
 from pipeline.services.notes import record_activity
 
-_FILED = "Somebody has filed this e-mail meanwhile. It stands in the timeline of its deal."
-_DISMISSED = "Somebody has dismissed this e-mail meanwhile."
+_FILED = gettext_lazy(
+    "Somebody has filed this e-mail meanwhile. It stands in the timeline of its deal."
+)
+_DISMISSED = gettext_lazy("Somebody has dismissed this e-mail meanwhile.")
 
 
 def assign_mail(*, by: Actor, email_id: int, deal_id: int, now: datetime) -> Activity:
@@ -21,14 +25,14 @@ def assign_mail(*, by: Actor, email_id: int, deal_id: int, now: datetime) -> Act
     with transaction.atomic():
         mail = _locked(email_id)
         if mail.state == EmailMessage.State.DISMISSED:
-            raise StaleVersion(_DISMISSED)
+            raise StaleVersion(str(_DISMISSED))
         if mail.activity_id is not None:
             filed: Activity = mail.activity
             if filed.deal_id != deal_id:
-                raise StaleVersion(_FILED)
+                raise StaleVersion(str(_FILED))
             return filed
         if not Deal.objects.filter(pk=deal_id).exists():
-            raise NotFound("This deal does not exist.")
+            raise NotFound(_("This deal does not exist."))
         activity = record_activity(
             by=by,
             deal_id=deal_id,
@@ -48,7 +52,7 @@ def dismiss_mail(*, by: Actor, email_id: int, now: datetime) -> None:
     with transaction.atomic():
         mail = _locked(email_id)
         if mail.state == EmailMessage.State.MATCHED:
-            raise StaleVersion(_FILED)
+            raise StaleVersion(str(_FILED))
         if mail.state == EmailMessage.State.WAITING:
             _turn(mail, EmailMessage.State.DISMISSED)
             _audit(by, now, mail, "mail.dismissed")
@@ -66,7 +70,7 @@ def put_back_mail(*, by: Actor, email_id: int, now: datetime) -> None:
         activity, deal_id = mail.activity, None
         if activity is not None:
             if Note.objects.filter(activity_id=activity.pk).exists():
-                raise DomainError("Somebody has written a note about this e-mail, so it stays.")
+                raise DomainError(_("Somebody has written a note about this e-mail, so it stays."))
             deal_id = activity.deal_id
             mail.why_waiting = Waiting.PUT_BACK
         _turn(mail, EmailMessage.State.WAITING)
@@ -78,7 +82,7 @@ def put_back_mail(*, by: Actor, email_id: int, now: datetime) -> None:
 def _locked(email_id: int) -> EmailMessage:
     mail: EmailMessage | None = EmailMessage.objects.select_for_update().filter(pk=email_id).first()
     if mail is None:
-        raise NotFound("This e-mail does not exist.")
+        raise NotFound(_("This e-mail does not exist."))
     return mail
 
 

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -23,6 +24,7 @@ from pipeline.services.history import (
     rows_of,
     stage_kinds,
 )
+from pipeline.services.refusals import refuse
 from pipeline.services.unlearn import unlearn
 
 _ORIGINS = StageTransition.Origin
@@ -32,24 +34,26 @@ _REASON_LENGTH = 300
 def _locked_deal(deal_id: int) -> Deal:
     deal: Deal | None = Deal.objects.select_for_update().filter(pk=deal_id).first()
     if deal is None:
-        raise NotFound("This deal does not exist.")
+        raise NotFound(_("This deal does not exist."))
     return deal
 
 
 def _stage(stage_id: int) -> Stage:
     stage: Stage | None = Stage.objects.filter(pk=stage_id).first()
     if stage is None:
-        raise NotFound("This stage does not exist.")
+        raise NotFound(_("This stage does not exist."))
     return stage
 
 
 def _refuse_stale(deal: Deal, version: int | None, wanted: str) -> None:
     if version is None or version == deal.version:
         return
-    stage = deal.stage.name if deal.stage else "no stage"
+    stage = deal.stage.name if deal.stage else _("no stage")
     raise StaleVersion(
-        f"This deal changed while you were looking: it is in {stage} now. You chose {wanted}."
-        " Nothing was changed; look at it and decide again."
+        _(
+            "This deal changed while you were looking: it is in {stage} now. You chose {wanted}."
+            " Nothing was changed; look at it and decide again."
+        ).format(stage=stage, wanted=wanted)
     )
 
 
@@ -76,23 +80,23 @@ def _check(
     earliest: date | None = None,
 ) -> None:
     occurred_on = company.local_day(occurred_at)
-    refused = rules.check(
-        rules.Entry(
-            from_name=from_name,
-            to_name=to_stage.name if to_stage else None,
-            same_pipeline=to_stage is None or to_stage.pipeline_id == deal.pipeline_id,
-            occurred_at=occurred_at,
-            occurred_on=min(occurred_on, earliest or occurred_on),
-            now=now,
-            opened_at=history[0].occurred_at if history else None,
-            manages=by.manages,
-            final_before=final_before(company=company, now=now),
-            retired=to_stage is not None and to_stage.retired_at is not None,
-        ),
-        which,
+    refuse(
+        rules.check(
+            rules.Entry(
+                from_name=from_name,
+                to_name=to_stage.name if to_stage else None,
+                same_pipeline=to_stage is None or to_stage.pipeline_id == deal.pipeline_id,
+                occurred_at=occurred_at,
+                occurred_on=min(occurred_on, earliest or occurred_on),
+                now=now,
+                opened_at=history[0].occurred_at if history else None,
+                manages=by.manages,
+                final_before=final_before(company=company, now=now),
+                retired=to_stage is not None and to_stage.retired_at is not None,
+            ),
+            which,
+        )
     )
-    if refused is not None:
-        raise DomainError(refused.sentence)
 
 
 def _stood_in(history: list[paths.Row], instant: datetime) -> int | None:
@@ -212,23 +216,23 @@ def correct_transition(
     says that it never happened. A win or loss that is gone by it takes its answers along.
     """
     if len(reason) > _REASON_LENGTH:
-        raise DomainError(f"A reason has at most {_REASON_LENGTH} characters. Say it shorter.")
-    unkeepable = rules.unkeepable(reason)
-    if unkeepable is not None:
-        raise DomainError(unkeepable.sentence)
+        raise DomainError(
+            _("A reason has at most {most} characters. Say it shorter.").format(most=_REASON_LENGTH)
+        )
+    refuse(rules.unkeepable(reason))
     with transaction.atomic():
         replaced = StageTransition.objects.filter(pk=transition_id).first()
         if replaced is None:
-            raise NotFound("This move does not exist.")
+            raise NotFound(_("This move does not exist."))
         target = None if withdraw else (to_stage_id or replaced.to_stage_id)
         found = by_key(key=key)
         if found is not None:
             return repeated(found, deal_id=None, to_stage_id=target, replaces_id=transition_id)
         deal = _locked_deal(replaced.deal_id)
         if not withdraw and target is None:
-            raise DomainError("Choose the stage that the deal really moved to.")
+            raise DomainError(_("Choose the stage that the deal really moved to."))
         stage = None if target is None else _stage(target)
-        _refuse_stale(deal, version, stage.name if stage else "to withdraw a move")
+        _refuse_stale(deal, version, stage.name if stage else _("to withdraw a move"))
         company = Company.objects.get(pk=require_company_id())
         rows = rows_of(deal_id=deal.pk)
         when = occurred_at or replaced.occurred_at

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -13,20 +14,19 @@ from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Activity, Deal, Note, Rep
 from pipeline.services.history import KeyReused, NotFound, wait_for_key
+from pipeline.services.refusals import refuse
 
 
 def _check_text(text: str) -> None:
-    refused = rules.unkeepable(text)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(text))
 
 
 def _check_rows(*, deal_id: int, rep_id: int | None) -> None:
     """The deal and the rep are this company's."""
     if not Deal.objects.filter(pk=deal_id).exists():
-        raise NotFound("This deal does not exist.")
+        raise NotFound(_("This deal does not exist."))
     if rep_id is not None and not Rep.objects.filter(pk=rep_id).exists():
-        raise NotFound("This rep does not exist.")
+        raise NotFound(_("This rep does not exist."))
 
 
 def _recorded(model: type[Activity] | type[Note], *, deal_id: int, key: str | None) -> Any:
@@ -36,7 +36,7 @@ def _recorded(model: type[Activity] | type[Note], *, deal_id: int, key: str | No
     wait_for_key(key)
     found = model.objects.filter(idempotency_key=key).first()
     if found is not None and found.deal_id != deal_id:
-        raise KeyReused("This form was sent before with other values. Reload the page.")
+        raise KeyReused(_("This form was sent before with other values. Reload the page."))
     return found
 
 
@@ -57,9 +57,9 @@ def record_activity(
     key: made with the form; the same one again records nothing and gives what it recorded.
     """
     if kind not in Activity.Kind.values:
-        raise DomainError("Choose call, meeting or e-mail.")
+        raise DomainError(_("Choose call, meeting or e-mail."))
     if happened_at > now + rules.CLOCKS_DIFFER:
-        raise DomainError("This lies in the future. Choose a time that has passed.")
+        raise DomainError(_("This lies in the future. Choose a time that has passed."))
     _check_text(subject)
     with transaction.atomic():
         found: Activity | None = _recorded(Activity, deal_id=deal_id, key=key)
@@ -105,9 +105,9 @@ def add_note(
 ) -> Note:
     """Add a note to a deal, or to one of its activities; the same key again adds none."""
     if not body.strip():
-        raise DomainError("Write something first.")
+        raise DomainError(_("Write something first."))
     if len(body) > 20_000:
-        raise DomainError("A note has at most 20,000 characters. Split it into two.")
+        raise DomainError(_("A note has at most 20,000 characters. Split it into two."))
     _check_text(body)
     with transaction.atomic():
         found: Note | None = _recorded(Note, deal_id=deal_id, key=key)
@@ -115,7 +115,7 @@ def add_note(
             return found
         _check_rows(deal_id=deal_id, rep_id=rep_id)
         if activity_id and not Activity.objects.filter(pk=activity_id, deal_id=deal_id).exists():
-            raise DomainError("This call, meeting or e-mail belongs to another deal.")
+            raise DomainError(_("This call, meeting or e-mail belongs to another deal."))
         created: Note = Note.objects.create(
             deal_id=deal_id,
             activity_id=activity_id,

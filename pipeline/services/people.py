@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -21,14 +22,16 @@ def check_rep(values: Mapping[str, Any], *, but: int | None) -> None:
     """Refuse a team or a member that is not there, and a member who is another rep already."""
     team, member = values.get("team_id"), values.get("membership_id")
     if team is not None and not Team.objects.filter(pk=team).exists():
-        raise DomainError("This team does not exist. Choose another.")
+        raise DomainError(_("This team does not exist. Choose another."))
     if member is None:
         return
     if not Membership.objects.filter(pk=member).exists():
-        raise DomainError("This member does not exist. Choose another.")
+        raise DomainError(_("This member does not exist. Choose another."))
     other = Rep.objects.filter(membership_id=member).exclude(pk=but).first()
     if other is not None:
-        raise DomainError(f"This member signs in as {other.name} already. Choose another.")
+        raise DomainError(
+            _("This member signs in as {other} already. Choose another.").format(other=other.name)
+        )
 
 
 def join_reps(*, by: Actor, left: Rep, into: Rep, now: datetime) -> dict[str, Any]:
@@ -37,7 +40,9 @@ def join_reps(*, by: Actor, left: Rep, into: Rep, now: datetime) -> dict[str, An
         return {}
     if into.membership_id is not None:
         raise DomainError(
-            f"{left.name} and {into.name} both sign in. Unlink one of them from its member first."
+            _("{left} and {into} both sign in. Unlink one of them from its member first.").format(
+                left=left.name, into=into.name
+            )
         )
     member = left.membership_id
     left.membership_id = None
@@ -83,9 +88,9 @@ def hand_over(*, by: Actor, rep_id: int, to_id: int, now: datetime) -> int:
             for row in Rep.objects.select_for_update().filter(pk__in=(rep_id, to_id)).order_by("pk")
         }
         if rep_id not in rows or to_id not in rows:
-            raise NotFound("This rep does not exist.")
+            raise NotFound(_("This rep does not exist."))
         if rep_id == to_id or rows[to_id].retired_at is not None:
-            raise DomainError("Choose another rep, who still works here.")
+            raise DomainError(_("Choose another rep, who still works here."))
         plan = hand_over_rewrites(rep_id=rep_id, now=now)
         deals = give_deals(
             by=by,

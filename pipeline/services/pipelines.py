@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -12,6 +14,7 @@ from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Deal, Pipeline, Stage
+from pipeline.services.refusals import refuse
 from pipeline.services.rewriting import mark_from_today
 from pipeline.services.stages import DOWN, MOST_STAGES, UP, check_words, locked_pipeline
 
@@ -30,18 +33,18 @@ def _lock_all() -> list[Pipeline]:
 
 
 def _check_name(name: str, *, but: int | None = None) -> str:
-    refused = rules.unkeepable(name)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(name))
     name = " ".join(name.split())
     if not name:
-        raise DomainError("A pipeline needs a name.")
+        raise DomainError(_("A pipeline needs a name."))
     if len(name) > _NAME_LENGTH:
         raise DomainError(
-            f"A pipeline's name has at most {_NAME_LENGTH} characters. Say it shorter."
+            _("A pipeline's name has at most {most} characters. Say it shorter.").format(
+                most=_NAME_LENGTH
+            )
         )
     if Pipeline.objects.filter(name__iexact=name).exclude(pk=but).exists():
-        raise DomainError(f"{name} is a pipeline already. Choose another name.")
+        raise DomainError(_("{name} is a pipeline already. Choose another name.").format(name=name))
     return name
 
 
@@ -63,18 +66,24 @@ def add_pipeline(
     opened = [check_words(name=text)[0] for text in stages]
     ends = [check_words(name=won)[0], check_words(name=lost)[0]]
     if not opened:
-        raise DomainError("A pipeline needs at least one open stage.")
+        raise DomainError(_("A pipeline needs at least one open stage."))
     if len(opened) > MOST_STAGES:
-        raise DomainError(f"A pipeline has at most {MOST_STAGES} stages. Name fewer.")
+        raise DomainError(
+            _("A pipeline has at most {most} stages. Name fewer.").format(most=MOST_STAGES)
+        )
     words = [text.casefold() for text in (*opened, *ends)]
     twice = next((t for t in (*opened, *ends) if words.count(t.casefold()) > 1), None)
     if twice is not None:
-        raise DomainError(f"Two stages are called {twice}. Name them apart.")
+        raise DomainError(_("Two stages are called {twice}. Name them apart.").format(twice=twice))
     with transaction.atomic():
         others = _lock_all()
         name = _check_name(name)
         if len(others) >= MOST_PIPELINES:
-            raise DomainError(f"There are {MOST_PIPELINES} pipelines already, which is the most.")
+            raise DomainError(
+                _("There are {most} pipelines already, which is the most.").format(
+                    most=MOST_PIPELINES
+                )
+            )
         place = max((p.position for p in others), default=0) + 1
         pipeline: Pipeline = Pipeline.objects.create(name=name, position=place)
         for position, text in enumerate(opened, start=1):
@@ -106,7 +115,7 @@ def order_pipeline(*, by: Actor, pipeline_id: int, direction: str, now: datetime
         rows = [p for p in everyone if p.retired_at is None]
         place = next((n for n, p in enumerate(rows) if p.pk == pipeline.pk), None)
         if place is None or direction not in (UP, DOWN):
-            raise DomainError("Only a pipeline in use has a place in the order.")
+            raise DomainError(_("Only a pipeline in use has a place in the order."))
         other = place + (-1 if direction == UP else 1)
         if not 0 <= other < len(rows):
             return pipeline
@@ -133,11 +142,15 @@ def retire_pipeline(*, by: Actor, pipeline_id: int, now: datetime) -> Pipeline:
         if pipeline.retired_at is not None:
             return pipeline
         if not any(p.retired_at is None and p.pk != pipeline.pk for p in everyone):
-            raise DomainError("This is the only pipeline in use. Add another one first.")
+            raise DomainError(_("This is the only pipeline in use. Add another one first."))
         still = Deal.objects.filter(pipeline=pipeline, outcome=Deal.Outcome.OPEN).count()
         if still:
-            deals = "1 open deal is" if still == 1 else f"{still:,} open deals are"
-            raise DomainError(f"{deals} in this pipeline. Win or lose them first.")
+            sentence = ngettext(
+                "{n} open deal is in this pipeline. Win or lose it first.",
+                "{n} open deals are in this pipeline. Win or lose them first.",
+                still,
+            )
+            raise DomainError(sentence.format(n=still))
         pipeline.retired_at = now
         pipeline.save(update_fields=["retired_at"])
         _audit(by, now, "retired", pipeline, after={"name": pipeline.name})

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -19,6 +20,7 @@ from accounts.tenancy.context import require_company_id
 from pipeline.models import Deal, ExchangeRate
 from pipeline.services.dirty import mark_dirty
 from pipeline.services.history import StaleVersion
+from pipeline.services.refusals import both_values
 from pipeline.services.rewriting import NOTHING, Rewriting, closed_quarters, counted
 
 _LARGEST = Decimal(10) ** 10
@@ -45,20 +47,22 @@ def next_month(month: date) -> date:
 def _check(company: Company, changes: Iterable[RateChange]) -> None:
     for change in changes:
         if not re.fullmatch("[A-Z]{3}", change.currency):
-            raise DomainError("A currency has three letters, such as USD.")
+            raise DomainError(_("A currency has three letters, such as USD."))
         if change.currency == company.currency:
             raise DomainError(
-                f"{company.currency} is the company's own currency: it needs no rate."
+                _("{currency} is the company's own currency: it needs no rate.").format(
+                    currency=company.currency
+                )
             )
         if change.month.day != 1 or not _FIRST_YEAR <= change.month.year <= _LAST_YEAR:
-            raise DomainError("A rate belongs to a month. Write it as 2026-03.")
+            raise DomainError(_("A rate belongs to a month. Write it as 2026-03."))
         rate = change.rate
         if rate is None:
             continue
         if not rate.is_finite() or not 0 < rate < _LARGEST:
-            raise DomainError("A rate is a number above zero.")
+            raise DomainError(_("A rate is a number above zero."))
         if rate != rate.quantize(_SMALLEST_STEP):
-            raise DomainError("A rate has at most ten decimals.")
+            raise DomainError(_("A rate has at most ten decimals."))
 
 
 def _differing(changes: Sequence[RateChange]) -> list[tuple[RateChange, Decimal | None]]:
@@ -130,13 +134,21 @@ def set_rates(*, by: Actor, changes: Sequence[RateChange], now: datetime) -> int
         differing = _differing(changes)
         stale = [(c, kept) for c, kept in differing if c.seen not in (NOT_SEEN, kept)]
         if stale:
-            told = "; ".join(
-                f"{c.currency} of {c.month:%Y-%m} is {shown(kept)} now, you wrote {shown(c.rate)}"
+            told = both_values(
+                (
+                    _("{currency} of {month}").format(
+                        currency=c.currency, month=f"{c.month:%Y-%m}"
+                    ),
+                    shown(kept),
+                    shown(c.rate),
+                )
                 for c, kept in stale[:5]
             )
             raise StaleVersion(
-                f"Somebody else changed rates while you were looking: {told}."
-                " Nothing was changed; look at it and decide again."
+                _(
+                    "Somebody else changed rates while you were looking: {told}."
+                    " Nothing was changed; look at it and decide again."
+                ).format(told=told)
             )
         if not differing:
             return 0
@@ -169,8 +181,8 @@ def set_rates(*, by: Actor, changes: Sequence[RateChange], now: datetime) -> int
 
 
 def shown(rate: Decimal | None) -> str:
-    """A rate without the zeros that the table adds: 0.92; empty for none."""
-    return "empty" if rate is None else format(rate.normalize(), "f")
+    """A rate without the zeros that the table adds: 0.92; "" for none."""
+    return "" if rate is None else format(rate.normalize(), "f")
 
 
 def _written(pairs: Iterable[tuple[RateChange, Decimal | None]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError, NotAllowed
@@ -11,6 +12,7 @@ from accounts.services.audit import record_audit
 from pipeline import rules
 from pipeline.models import SavedSegment
 from pipeline.services.history import NotFound
+from pipeline.services.refusals import refuse
 
 MOST_OF_ONE_MEMBER = 100
 _QUERY_LENGTH = 1000
@@ -20,19 +22,19 @@ _NAME_LENGTH = 80
 def _check_name(name: str) -> str:
     name = name.strip()
     if not name:
-        raise DomainError("Give the filter a name.")
+        raise DomainError(_("Give the filter a name."))
     if len(name) > _NAME_LENGTH:
-        raise DomainError(f"A name has at most {_NAME_LENGTH} characters. Say it shorter.")
-    refused = rules.unkeepable(name)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+        raise DomainError(
+            _("A name has at most {most} characters. Say it shorter.").format(most=_NAME_LENGTH)
+        )
+    refuse(rules.unkeepable(name))
     return name
 
 
 def _refuse_taken(*, membership_id: int, name: str, but: int | None = None) -> None:
     same = SavedSegment.objects.filter(membership_id=membership_id, name=name).exclude(pk=but)
     if same.exists():
-        raise DomainError("You have a filter of this name. Choose another name.")
+        raise DomainError(_("You have a filter of this name. Choose another name."))
 
 
 def _changeable(*, by: Actor, segment_id: int) -> SavedSegment:
@@ -45,9 +47,9 @@ def _changeable(*, by: Actor, segment_id: int) -> SavedSegment:
     )
     mine = found is not None and found.membership.user_id == by.user_id
     if found is None or not (mine or found.shared):
-        raise NotFound("This filter does not exist.")
+        raise NotFound(_("This filter does not exist."))
     if not mine and not by.manages:
-        raise NotAllowed("Somebody else saved this filter. Ask them or a manager to change it.")
+        raise NotAllowed(_("Somebody else saved this filter. Ask them or a manager to change it."))
     return found
 
 
@@ -58,12 +60,12 @@ def save_segment(
     name = _check_name(name)
     query = query.removeprefix("?")
     if len(query) > _QUERY_LENGTH or rules.unkeepable(query):
-        raise DomainError("This filter is too long to keep. Choose fewer words.")
+        raise DomainError(_("This filter is too long to keep. Choose fewer words."))
     with transaction.atomic():
         # One member's segments are counted under a lock, so that two requests cannot both fit.
         Membership.objects.select_for_update().get(pk=membership.pk)
         if SavedSegment.objects.filter(membership=membership).count() >= MOST_OF_ONE_MEMBER:
-            raise DomainError("You have saved a hundred filters. Remove one first.")
+            raise DomainError(_("You have saved a hundred filters. Remove one first."))
         _refuse_taken(membership_id=membership.pk, name=name)
         segment: SavedSegment = SavedSegment.objects.create(
             name=name, query=query, membership=membership, shared=shared, created_at=now

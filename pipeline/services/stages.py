@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -19,6 +20,7 @@ from pipeline import rules
 from pipeline.models import Deal, Pipeline, Stage
 from pipeline.services.history import NotFound, StaleVersion
 from pipeline.services.moves import move_deal
+from pipeline.services.refusals import refuse
 from pipeline.services.rewriting import mark_from_today
 
 MOST_STAGES = 20
@@ -41,17 +43,21 @@ class StageRetired:
 
 def check_words(*, name: str, exit_criterion: str = "") -> tuple[str, str]:
     """A stage's name and exit criterion as they are kept, or a refusal in words."""
-    refused = rules.unkeepable(name, exit_criterion)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(name, exit_criterion))
     name, exit_criterion = " ".join(name.split()), " ".join(exit_criterion.split())
     if not name:
-        raise DomainError("A stage needs a name.")
+        raise DomainError(_("A stage needs a name."))
     if len(name) > _NAME_LENGTH:
-        raise DomainError(f"A stage's name has at most {_NAME_LENGTH} characters. Say it shorter.")
+        raise DomainError(
+            _("A stage's name has at most {most} characters. Say it shorter.").format(
+                most=_NAME_LENGTH
+            )
+        )
     if len(exit_criterion) > _CRITERION_LENGTH:
         raise DomainError(
-            f"An exit criterion has at most {_CRITERION_LENGTH} characters. Say it shorter."
+            _("An exit criterion has at most {most} characters. Say it shorter.").format(
+                most=_CRITERION_LENGTH
+            )
         )
     return name, exit_criterion
 
@@ -62,14 +68,14 @@ def locked_pipeline(pipeline_id: int) -> Pipeline:
         Pipeline.objects.select_for_update(no_key=True).filter(pk=pipeline_id).first()
     )
     if found is None:
-        raise NotFound("This pipeline does not exist.")
+        raise NotFound(_("This pipeline does not exist."))
     return found
 
 
 def _locked_stage(stage_id: int) -> Stage:
     of = Stage.objects.filter(pk=stage_id).values_list("pipeline_id", flat=True).first()
     if of is None:
-        raise NotFound("This stage does not exist.")
+        raise NotFound(_("This stage does not exist."))
     locked_pipeline(of)
     stage: Stage = Stage.objects.select_for_update(no_key=True).get(pk=stage_id)
     return stage
@@ -83,9 +89,15 @@ def _wait_for_moves(stage: Stage) -> None:
 def _refuse_taken(*, pipeline_id: int, name: str, but: int | None = None) -> None:
     twin = Stage.objects.filter(pipeline_id=pipeline_id, name__iexact=name).exclude(pk=but).first()
     if twin is not None and twin.retired_at is not None:
-        raise DomainError(f"{twin.name} is a retired stage of this pipeline. Bring it back.")
+        raise DomainError(
+            _("{twin} is a retired stage of this pipeline. Bring it back.").format(twin=twin.name)
+        )
     if twin is not None:
-        raise DomainError(f"{twin.name} is a stage of this pipeline already. Choose another name.")
+        raise DomainError(
+            _("{twin} is a stage of this pipeline already. Choose another name.").format(
+                twin=twin.name
+            )
+        )
 
 
 def _in_use(pipeline_id: int) -> list[Stage]:
@@ -132,7 +144,11 @@ def add_stage(
         _refuse_taken(pipeline_id=pipeline_id, name=name)
         stages = _in_use(pipeline_id)
         if len(stages) >= MOST_STAGES:
-            raise DomainError(f"A pipeline has at most {MOST_STAGES} stages. Retire one first.")
+            raise DomainError(
+                _("A pipeline has at most {most} stages. Retire one first.").format(
+                    most=MOST_STAGES
+                )
+            )
         place = next((n for n, s in enumerate(stages) if s.pk == before_id), len(stages))
         stage = Stage(
             pipeline=pipeline,
@@ -178,9 +194,16 @@ def change_stage(
             return stage
         if seen is not None and dict(seen) != before:
             raise StaleVersion(
-                f"Somebody else changed this stage while you were looking: it is {stage.name},"
-                f" with the exit criterion {stage.exit_criterion or 'empty'}. You wrote {name},"
-                f" {exit_criterion or 'empty'}. Nothing was changed; decide again."
+                _(
+                    "Somebody else changed this stage while you were looking: it is {theirs},"
+                    " with the exit criterion {criterion}. You wrote {name}, {wanted}."
+                    " Nothing was changed; decide again."
+                ).format(
+                    theirs=stage.name,
+                    criterion=stage.exit_criterion or _("empty"),
+                    name=name,
+                    wanted=exit_criterion or _("empty"),
+                )
             )
         if name != stage.name:
             _refuse_taken(pipeline_id=stage.pipeline_id, name=name, but=stage.pk)
@@ -200,7 +223,7 @@ def order_stage(*, by: Actor, stage_id: int, direction: str, now: datetime) -> S
         stages = _in_use(stage.pipeline_id)
         place = next((n for n, s in enumerate(stages) if s.pk == stage.pk), None)
         if place is None or direction not in (UP, DOWN):
-            raise DomainError("Only an open stage in use has a place in the order.")
+            raise DomainError(_("Only an open stage in use has a place in the order."))
         other = place + (-1 if direction == UP else 1)
         if not 0 <= other < len(stages):
             return stage
@@ -231,15 +254,19 @@ def retire_stage(*, by: Actor, stage_id: int, to_stage_id: int, now: datetime) -
             cursor.execute("SET LOCAL statement_timeout = '60s'")
         stage = _locked_stage(stage_id)
         if stage.kind != Stage.Kind.OPEN:
-            raise DomainError(f"{stage.name} ends the path. It can be renamed, never retired.")
+            raise DomainError(
+                _("{stage} ends the path. It can be renamed, never retired.").format(
+                    stage=stage.name
+                )
+            )
         if stage.retired_at is not None:
-            raise DomainError(f"{stage.name} is retired already.")
+            raise DomainError(_("{stage} is retired already.").format(stage=stage.name))
         others = [s for s in _in_use(stage.pipeline_id) if s.pk != stage.pk]
         if not others:
-            raise DomainError("This is the only open stage. Add another one first.")
+            raise DomainError(_("This is the only open stage. Add another one first."))
         heir = next((s for s in others if s.pk == to_stage_id), None)
         if heir is None:
-            raise DomainError("Choose the stage of this pipeline that its deals move to.")
+            raise DomainError(_("Choose the stage of this pipeline that its deals move to."))
         standing = Deal.objects.filter(stage_id=stage.pk, outcome=Deal.Outcome.OPEN)
         # Locked before they are moved: one that somebody moves on meanwhile is left where it is.
         locked = standing.select_for_update().order_by("pk")[:MOVED_AT_ONCE]
@@ -251,7 +278,7 @@ def retire_stage(*, by: Actor, stage_id: int, to_stage_id: int, now: datetime) -
             _wait_for_moves(stage)
             left = standing.count()
         if ids and left and set(ids) <= set(standing.values_list("pk", flat=True)):
-            raise DomainError("Deals here have moves in the future. Correct those first.")
+            raise DomainError(_("Deals here have moves in the future. Correct those first."))
         if not left:
             stage.retired_at, stage.position, stage.replaced_by = now, None, heir
             stage.save(update_fields=["retired_at", "position", "replaced_by"])
@@ -276,7 +303,11 @@ def restore_stage(*, by: Actor, stage_id: int, now: datetime) -> Stage:
             return stage
         stages = _in_use(stage.pipeline_id)
         if len(stages) >= MOST_STAGES:
-            raise DomainError(f"A pipeline has at most {MOST_STAGES} stages. Retire one first.")
+            raise DomainError(
+                _("A pipeline has at most {most} stages. Retire one first.").format(
+                    most=MOST_STAGES
+                )
+            )
         stage.retired_at, stage.replaced_by, stage.position = None, None, len(stages) + 1
         stage.save(update_fields=["retired_at", "replaced_by", "position"])
         _audit(by, now, "restored", stage, after={"name": stage.name, "position": stage.position})

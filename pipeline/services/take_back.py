@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError, NotAllowed
@@ -22,15 +23,19 @@ def take_back_activity(*, by: Actor, activity_id: int, now: datetime) -> int:
     with transaction.atomic():
         found = Activity.objects.select_for_update().filter(pk=activity_id).first()
         if found is None:
-            raise NotFound("This is not there any more.")
+            raise NotFound(_("This is not there any more."))
         if found.recorded_by_id is None or found.recorded_by_id != by.user_id:
-            raise NotAllowed("Somebody else logged this. Only who logged it can take it back.")
+            raise NotAllowed(_("Somebody else logged this. Only who logged it can take it back."))
         if now - found.recorded_at > WITHIN:
-            raise DomainError("This was logged too long ago to be taken back. Add a note instead.")
+            raise DomainError(
+                _("This was logged too long ago to be taken back. Add a note instead.")
+            )
         notes = list(Note.objects.filter(activity_id=activity_id).order_by("id"))
         theirs = any(note.author_id != by.user_id for note in notes)
         if theirs or EmailMessage.objects.filter(activity_id=activity_id).exists():
-            raise DomainError("Somebody else has added to this, so it stays. Add a note instead.")
+            raise DomainError(
+                _("Somebody else has added to this, so it stays. Add a note instead.")
+            )
         Note.objects.filter(activity_id=activity_id).delete()
         deal_id = int(found.deal_id)
         found.delete()

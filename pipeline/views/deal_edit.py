@@ -25,7 +25,6 @@ from pipeline.forms.deal_edit import (
     NextStepForm,
     WonReasonForm,
 )
-from pipeline.models import LossLevel
 from pipeline.selectors.deal_choices import (
     EditableDeal,
     competitor_choices,
@@ -39,6 +38,7 @@ from pipeline.selectors.deal_choices import (
     similar_customers,
     source_choices,
 )
+from pipeline.selectors.settings_catalogues import level_text
 from pipeline.services.customers import customer_named
 from pipeline.services.deals import change_deal
 from pipeline.services.history import NotFound
@@ -104,7 +104,7 @@ def _loss(request: HttpRequest, deal: EditableDeal, data: Any) -> EditForm:
     reasons = reason_choices(current=deal.lost_reason_id)
     return LossForm(
         data,
-        reasons=[(LossLevel(level).label, choices) for level, choices in reasons.items()],
+        reasons=[(level_text(level), choices) for level, choices in reasons.items()],
         competitors=competitor_choices(current=deal.competitor_id),
         initial={
             "lost_reason_id": deal.lost_reason_id,
@@ -114,25 +114,29 @@ def _loss(request: HttpRequest, deal: EditableDeal, data: Any) -> EditForm:
     )
 
 
-_T = gettext_lazy
 EDITORS: dict[str, Editor] = {
-    "name": Editor(_T("Name"), _plain(NameForm, "name"), counts=False),
-    "amount": Editor(_T("Amount"), _amount),
-    "customer": Editor(_T("Customer"), _customer, counts=False),
-    "rep": Editor(_T("Rep"), _choice("rep_id", _T("Rep"), _T("Nobody"), rep_choices)),
+    "name": Editor(gettext_lazy("Name"), _plain(NameForm, "name"), counts=False),
+    "amount": Editor(gettext_lazy("Amount"), _amount),
+    "customer": Editor(gettext_lazy("Customer"), _customer, counts=False),
+    "rep": Editor(
+        gettext_lazy("Rep"),
+        _choice("rep_id", gettext_lazy("Rep"), gettext_lazy("Nobody"), rep_choices),
+    ),
     "product": Editor(
-        _T("Product"), _choice("product_id", _T("Product"), _T("No product"), product_choices)
+        gettext_lazy("Product"),
+        _choice("product_id", gettext_lazy("Product"), gettext_lazy("No product"), product_choices),
     ),
     "source": Editor(
-        _T("Source"), _choice("source_id", _T("Source"), _T("Not known"), source_choices)
+        gettext_lazy("Source"),
+        _choice("source_id", gettext_lazy("Source"), gettext_lazy("Not known"), source_choices),
     ),
     "next_step": Editor(
-        _T("Next step"), _plain(NextStepForm, "next_step", "next_step_on"), counts=False
+        gettext_lazy("Next step"), _plain(NextStepForm, "next_step", "next_step_on"), counts=False
     ),
     "won_reason": Editor(
-        _T("What made them buy"), _plain(WonReasonForm, "won_reason"), counts=False
+        gettext_lazy("What made them buy"), _plain(WonReasonForm, "won_reason"), counts=False
     ),
-    "lost_reason": Editor(_T("Why it was lost"), _loss),
+    "lost_reason": Editor(gettext_lazy("Why it was lost"), _loss),
 }
 
 

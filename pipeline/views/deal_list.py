@@ -9,6 +9,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
@@ -87,8 +88,8 @@ def _names() -> dict[str, str]:
         "step": _("Next step"),
         "source": _("Source"),
         "rep": _("Rep"),
-        "opened": _("Opened"),
-        "closed": _("Closed"),
+        "opened": pgettext("day", "Opened"),
+        "closed": pgettext("day", "Closed"),
     }
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
@@ -99,7 +100,7 @@ def _whose(asked: str, mine: int | None, *, manages: bool) -> int | None:
     if rep_id is not None and rep_id == mine:
         return mine
     if not manages:
-        raise NotAllowed("Only who manages the team may look at somebody else's day.")
+        raise NotAllowed(_("Only who manages the team may look at somebody else's day."))
     if rep_id is None:
         raise Http404
     return rep_id

@@ -4,6 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_view
@@ -54,7 +55,7 @@ def settings_pipeline_add(request: HttpRequest) -> HttpResponse:
     )
     form = NewPipelineForm(
         request.POST if request.method == "POST" else None,
-        initial={"won": _("Won"), "lost": _("Lost")},
+        initial={"won": pgettext("one deal", "Won"), "lost": pgettext("one deal", "Lost")},
     )
     if request.method != "POST":
         return form_page(request, page, form)
