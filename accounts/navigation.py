@@ -50,6 +50,21 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Entry("metrics:velocity", _("Velocity"), "velocity.view", step=1, key="1"),
             Entry("metrics:funnel", _("Danger points"), "funnel.view", step=2, key="2"),
+            Entry("metrics:what_if", _("Simulator"), "what_if.view", step=3, key="3"),
+        ),
+    ),
+    Group(
+        _("Why deals are lost"),
+        (
+            Entry("metrics:danger_list", _("Agenda"), "danger.view", icon="list-checks", key="a"),
+            Entry("metrics:finding_list", _("Findings"), "finding.view", icon="flag", key="f"),
+            Entry("metrics:review_list", _("Reviews"), "review.view", icon="eye", key="r"),
+            Entry(
+                "metrics:voices", _("Two voices"), "voices.view", icon="message-circle", key="v"
+            ),
+            Entry(
+                "pipeline:material_list", _("Material"), "material.view", icon="file-text", key="l"
+            ),
         ),
     ),
     Group(

@@ -14,3 +14,8 @@ MAIL_ASSIGN = register("mail.assign", WRITERS)
 MAIL_SETTINGS = register("mail.settings", MANAGERS)
 SEGMENT_SAVE = register("segment.save", WRITERS)
 SETTINGS_CHANGE = register("settings.change", MANAGERS)
+MATERIAL_VIEW = register("material.view", READERS)
+MATERIAL_MANAGE = register("material.manage", MANAGERS)
+# A rep on own deals only: the service asks for that.
+MATERIAL_SEND = register("material.send", WRITERS)
+THEME_MANAGE = register("theme.manage", MANAGERS)
