@@ -36,7 +36,8 @@ def _months() -> list[tuple[int, str]]:
 
 
 class CompanyForm(forms.Form):
-    """What an owner may change. `agreed` says to which change the consequences were accepted."""
+    """What an owner may change. `agreed` says to which change the consequences were accepted,
+    `seen` what the company was when the form was drawn: the settings as JSON."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
     timezone = forms.ChoiceField(label=_("Time zone"))
@@ -64,6 +65,7 @@ class CompanyForm(forms.Form):
         label=_("Members need a second factor to sign in"), required=False
     )
     agreed = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    seen = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, company: Company, has_deals: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -72,7 +72,7 @@ class TransitionCorrectForm(WhyLostForm, HappenedForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["stage"].choices = stages  # type: ignore[attr-defined]
-        self.fields["stage"].widget.lost = lost  # type: ignore[attr-defined]
+        self.fields["stage"].widget.lost = lost
         self.fields["level"].required = False
         self.lost, self.was_lost = lost, was_lost
         self.fields["when"].widget = forms.HiddenInput()

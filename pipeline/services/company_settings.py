@@ -2,8 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils.dates import MONTHS
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -16,8 +18,10 @@ from accounts.services.companies import change_settings
 from accounts.tenancy.context import require_company_id
 from pipeline.models import Deal, StageTransition
 from pipeline.services.dirty import mark_dirty
+from pipeline.services.history import StaleVersion
 from pipeline.services.local_days import count_days_anew
 from pipeline.services.moves import final_before
+from pipeline.services.refusals import both_values
 
 MOST_AT_ONCE = 20_000  # moves whose days a page counts anew; more are an operator's command
 
@@ -91,12 +95,60 @@ def consequences(*, company: Company, wanted: CompanySettings) -> tuple[str, ...
     return tuple(said)
 
 
+def refuse_stale(
+    *, kept: CompanySettings, seen: CompanySettings | None, wanted: CompanySettings
+) -> None:
+    """Raise StaleVersion, with both values, where the settings are others than those seen."""
+    if seen is None or seen == kept:
+        return
+    words = {
+        "name": _("Name"),
+        "timezone": _("Time zone"),
+        "currency": _("Currency"),
+        "fiscal_year_start_month": _("The start of the fiscal year"),
+        "settle_days": _("Days until a quarter closes"),
+        "velocity_number": _("What velocity counts"),
+        "velocity_cycle": _("The sales cycle"),
+        "locale": _("Language and region"),
+        "require_mfa": _("The second factor"),
+    }
+    told = both_values(
+        (words[field], _shown(field, getattr(kept, field)), _shown(field, getattr(wanted, field)))
+        for field in words
+        if getattr(kept, field) != getattr(wanted, field)
+    )
+    raise StaleVersion(
+        _(
+            "Somebody else changed these settings while you were looking. {told}."
+            " Nothing was changed; look at it and decide again."
+        ).format(told=told or _("Your values are the same"))
+    )
+
+
+def _shown(field: str, value: Any) -> str:
+    if field == "fiscal_year_start_month":
+        return str(MONTHS[value])
+    if field == "velocity_number":
+        return str(Company.VelocityNumber(value).label)
+    if field == "velocity_cycle":
+        return str(Company.VelocityCycle(value).label)
+    if field == "require_mfa":
+        return _("needed") if value else _("not needed")
+    return str(value)
+
+
 @retry_deadlocks
 def change_company(
-    *, by: Actor, wanted: CompanySettings, now: datetime, most: int | None = MOST_AT_ONCE
+    *,
+    by: Actor,
+    wanted: CompanySettings,
+    now: datetime,
+    most: int | None = MOST_AT_ONCE,
+    seen: CompanySettings | None = None,
 ) -> Company:
     """Save the active company's settings and bring what hangs on them up to date.
 
+    seen: what the screen showed. Where it is something else by now, nothing is overwritten.
     A new time zone moves the local days of all facts (at most of `most` moves, None for any
     number). Quarters that are not final are marked; final ones keep what they were closed with.
     """
@@ -104,6 +156,7 @@ def change_company(
         company = Company.objects.select_for_update().get(pk=require_company_id())
         _check_right(by)
         kept = CompanySettings.of(company)
+        refuse_stale(kept=kept, seen=seen, wanted=wanted)
         _check_currency(kept, wanted)
         open_from = final_before(company=company, now=now)
         change_settings(by=by, company=company, values=asdict(wanted), now=now)

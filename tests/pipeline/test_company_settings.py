@@ -1,5 +1,6 @@
 """Settings of a company: what they do to days and quarters, and what they leave alone."""
 
+import html
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
@@ -20,6 +21,7 @@ from pipeline.models import Activity, Deal, StageTransition
 from pipeline.paths import unpack
 from pipeline.services.company_settings import CompanySettings, change_company, consequences
 from pipeline.services.facts import check_facts
+from pipeline.services.history import StaleVersion
 from tests.accounts.signing_in import give_app
 from tests.metrics.builders import BY, Small, at, small_company
 from tests.personas import NOW, Workspace, World, client_of
@@ -250,6 +252,49 @@ def test_a_name_is_saved_at_once(quiet_world: World) -> None:
     answer = client.post(PAGE, given(quiet_world.a.company, name="Alpha & Sons"), follow=True)
     assert answer.redirect_chain == [(PAGE, 303)]
     assert "Alpha &amp; Sons" in answer.content.decode()
+
+
+def test_the_second_of_two_editors_is_told_with_both_values(quiet_world: World) -> None:
+    company = quiet_world.a.company
+    client = client_of(quiet_world.a.user(Role.OWNER))
+    seen = client.get(PAGE).context["form"]["seen"].value()
+    first = given(company, name="First", seen=seen)
+    second = given(company, name="Second", settle_days=9, seen=seen)
+    assert client.post(PAGE, first).status_code == 303
+    told = client.post(PAGE, second)
+    assert told.status_code == 409
+    body = html.unescape(told.content.decode())
+    assert "Somebody else changed these settings" in body
+    assert "Name is First now, you wrote Second" in body
+    assert "Days until a quarter closes is 7 now, you wrote 9" in body
+    with company_context(company.pk):
+        kept = Company.objects.get(pk=company.pk)
+        assert (kept.name, kept.settle_days) == ("First", 7)
+    assert 'value="Second"' in body
+    # Sent again in view of both, it is saved once what it does was agreed to.
+    again = told.context["form"]["seen"].value()
+    asked = client.post(PAGE, {**second, "seen": again})
+    assert asked.status_code == 200
+    agreed = asked.context["form"]["agreed"].value()
+    assert client.post(PAGE, {**second, "seen": again, "agreed": agreed}).status_code == 303
+    with company_context(company.pk):
+        assert Company.objects.get(pk=company.pk).name == "Second"
+
+
+def test_the_service_refuses_what_was_seen_otherwise(alpha: Workspace) -> None:
+    kept = CompanySettings.of(Company.objects.get(pk=alpha.company.pk))
+    wanted = replace(kept, name="Mine")
+    with pytest.raises(StaleVersion, match="Name is Alpha now, you wrote Mine"):
+        change_company(by=BY, wanted=wanted, now=NOW, seen=replace(kept, settle_days=3))
+    assert Company.objects.get(pk=alpha.company.pk).name == "Alpha"
+
+
+@pytest.mark.parametrize("seen", ["", "null", "[1]", "{}", '{"name": 1}', "{"])
+def test_a_form_that_says_nothing_of_what_was_seen(seen: str, quiet_world: World) -> None:
+    """Not made by the page: what it wants is taken, or it is refused; it never fails."""
+    client = client_of(quiet_world.a.user(Role.OWNER))
+    answer = client.post(PAGE, given(quiet_world.a.company, name="New", seen=seen))
+    assert answer.status_code == (422 if seen == "{" else 303)
 
 
 def test_what_it_does_to_history_is_said_before(quiet_world: World) -> None:
