@@ -13,6 +13,7 @@ from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.selectors.memberships import membership_for
@@ -37,6 +38,23 @@ class SignInAgeMiddleware:
             proved = max((record.get("at", 0) for record in records), default=None)
             if proved is not None and time.time() - proved > settings.SIGN_IN_AGE:
                 logout(request)
+        return self.get_response(request)
+
+
+class ReaderLanguageMiddleware:
+    """Who is signed in reads in the language that they chose, in every browser.
+
+    Without a choice, or signed out, the cookie or the browser decides (LocaleMiddleware).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        chosen = request.user.locale if request.user.is_authenticated else ""
+        if chosen in dict(settings.LANGUAGES):
+            translation.activate(chosen)
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
         return self.get_response(request)
 
 

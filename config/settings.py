@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.SignInAgeMiddleware",
+    "accounts.middleware.ReaderLanguageMiddleware",
     "accounts.middleware.HtmxLoginRedirectMiddleware",
     "accounts.middleware.CompanyMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

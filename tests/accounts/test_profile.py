@@ -52,3 +52,23 @@ def test_the_choice_of_a_theme_goes_back_to_where_it_was(
     client.post("/appearance/", {"theme": "pink", "locale": "xx"})
     user.refresh_from_db()
     assert (user.theme, user.locale) == ("dark", "fr")
+
+
+def test_the_chosen_language_follows_its_reader_into_every_browser(quiet_world: World) -> None:
+    user = quiet_world.a.user(Role.REP)
+    here, elsewhere = client_of(user), client_of(user)
+    here.post("/appearance/", {"locale": "fr"})
+    assert '<html lang="fr"' in here.get("/account/").content.decode()
+    # No cookie there, and a browser that asks for English.
+    page = elsewhere.get("/account/", headers={"Accept-Language": "en"})
+    assert '<html lang="fr"' in page.content.decode()
+    assert page["Content-Language"] == "fr"
+    here.post("/appearance/", {"locale": "en"})
+    assert '<html lang="en"' in elsewhere.get("/account/").content.decode()
+
+
+def test_without_a_choice_the_browser_decides(quiet_world: World) -> None:
+    client = client_of(quiet_world.a.user(Role.REP))
+    for language in ("fr", "en"):
+        page = client.get("/account/", headers={"Accept-Language": language})
+        assert f'<html lang="{language}"' in page.content.decode()
