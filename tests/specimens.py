@@ -90,6 +90,8 @@ def _value(field: models.Field, n: int) -> Any:
             return True
         case models.DecimalField():
             return Decimal(n % 1000 + 1)
+        case models.FloatField():
+            return float(n % 1000 + 1)
         case models.PositiveSmallIntegerField():
             return n % 900 + 1  # a stage's position has three digits at most
         case models.IntegerField():

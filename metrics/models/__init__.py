@@ -1,4 +1,12 @@
 from metrics.models.danger_point import DangerPoint, DangerPointEntry, RecordedChange
+from metrics.models.experiment import (
+    Assignment,
+    Experiment,
+    ExperimentEntry,
+    ExperimentReason,
+    ExperimentResult,
+    Measure,
+)
 from metrics.models.finding import Finding, FindingChange, FindingDeal
 from metrics.models.lease import Lease
 from metrics.models.review import Answer, Guide, GuideQuestion, Review, ReviewKind
@@ -7,14 +15,20 @@ from metrics.models.snapshot import Snapshot
 
 __all__ = [
     "Answer",
+    "Assignment",
     "DangerPoint",
     "DangerPointEntry",
+    "Experiment",
+    "ExperimentEntry",
+    "ExperimentReason",
+    "ExperimentResult",
     "Finding",
     "FindingChange",
     "FindingDeal",
     "Guide",
     "GuideQuestion",
     "Lease",
+    "Measure",
     "RecordedChange",
     "Review",
     "ReviewKind",

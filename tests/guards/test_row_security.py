@@ -25,7 +25,9 @@ from tests.specimens import make_specimens, tenant_models
 # Rows that nobody at run time may change: the history, its deeds, what was known.
 APPEND_ONLY_MODELS = {
     "accounts.AuditEntry",
+    "metrics.Assignment",
     "metrics.DangerPointEntry",
+    "metrics.ExperimentEntry",
     "metrics.FindingChange",
     "metrics.Guide",
     "metrics.GuideQuestion",
