@@ -16,7 +16,8 @@ from accounts.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page in the sidebar. `step` is its number in the audit; `key` follows `g`."""
+    """A page in the sidebar. `step` is its number in the audit; `key` follows `g`. `count` names
+    the URL of what waits there, which the page asks for by itself once it stands."""
 
     url_name: str
     text: str | Promise
@@ -24,6 +25,7 @@ class Entry:
     icon: str = ""
     step: int | None = None
     key: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Item:
     step: int | None
     key: str
     current: bool
+    count_url: str = ""
 
 
 NAVIGATION: tuple[Group, ...] = (
@@ -51,6 +54,7 @@ NAVIGATION: tuple[Group, ...] = (
             Entry("metrics:velocity", _("Velocity"), "velocity.view", step=1, key="1"),
             Entry("metrics:funnel", _("Danger points"), "funnel.view", step=2, key="2"),
             Entry("metrics:what_if", _("Simulator"), "what_if.view", step=3, key="3"),
+            Entry("metrics:experiment_list", _("Experiments"), "experiment.view", step=4, key="4"),
         ),
     ),
     Group(
@@ -72,7 +76,14 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Entry("pipeline:my_day", _("My day"), "deal.view", icon="calendar-check", key="m"),
             Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),
-            Entry("pipeline:mail_tray", _("Mail"), "mail.view", icon="inbox", key="e"),
+            Entry(
+                "pipeline:mail_tray",
+                _("Mail"),
+                "mail.view",
+                icon="inbox",
+                key="e",
+                count="pipeline:mail_waiting",
+            ),
         ),
     ),
     Group(
@@ -246,6 +257,9 @@ def navigation_for(
                     step=entry.step,
                     key=entry.key,
                     current=path.startswith(href),
+                    count_url=reverse(entry.count, kwargs={"company_slug": slug})
+                    if entry.count
+                    else "",
                 )
             )
         if items:
