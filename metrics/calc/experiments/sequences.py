@@ -30,11 +30,11 @@ from typing import Literal
 
 import numpy as np
 
-from metrics.calc.experiments.estimates import compared, welch, why_empty
+from metrics.calc.experiments.estimates import compared, why_empty
 from metrics.calc.experiments.kinds import NotComputable
 from metrics.calc.experiments.measures import Observations
 from metrics.calc.experiments.tilts import difference_evidence, ratio_evidence
-from metrics.calc.history import Float
+from metrics.calc.history import Float, Int8
 from metrics.calc.types import Interval
 
 Method = Literal["tilted_poisson", "tilted_binomial", "mixture_t"]
@@ -168,6 +168,30 @@ def ratio_intervals(
     return found[0], found[1]
 
 
+def conversions_differ(
+    test_k: Float, test_n: Float, base_k: Float, base_n: Float, *, level: float = LEVEL
+) -> Int8:
+    """[m] 1 where the always-valid interval of p1 - p0 lies above 0, -1 where below, else 0."""
+    none = np.zeros(test_k.shape)
+    counts = (test_k, test_n, base_k, base_n)
+    return _side(lambda sign: difference_evidence(none, *counts, sign=sign), level)
+
+
+def rates_differ(
+    test_x: Float, test_weeks: Float, base_x: Float, base_weeks: Float, *, level: float = LEVEL
+) -> Int8:
+    """[m] 1 where the always-valid interval of the ratio lies above 1, -1 where below, else 0."""
+    none = np.ones(test_x.shape)
+    counts = (test_x, test_weeks, base_x, base_weeks)
+    return _side(lambda sign: ratio_evidence(none, *counts, sign=sign), level)
+
+
+def _side(evidence: Callable[[int], Float], level: float) -> Int8:
+    bar = math.log(2 / (1 - level))
+    above, below = evidence(-1) > bar, evidence(1) > bar
+    return above.astype(np.int8) - below.astype(np.int8)
+
+
 def _edge(outside: Callable[[Float], Float], inside: Float, far: Float) -> Float:
     """Where `outside` turns positive between a point inside and a far one; `far` if it does not."""
     free = outside(far) <= 0
@@ -185,17 +209,25 @@ def mean_half_width(test: Float, baseline: Float, *, level: float = LEVEL) -> tu
 
     At least two values on each side, not all alike.
     """
-    part = welch(test, baseline)
-    n1, n0 = len(test), len(baseline)
-    freedom = n1 + n0 - 2
-    spread = ((n1 - 1) * test.var(ddof=1) + (n0 - 1) * baseline.var(ddof=1)) / freedom
-    pooled = math.sqrt(float(spread) * (1 / n1 + 1 / n0))
-    cases = n1 * n0 / (n1 + n0)
-    half = max(
-        pooled * mixture_t(freedom, cases, level),
-        part.error * mixture_t(part.freedom, cases, level),
+    if min(len(test), len(baseline)) < 2:
+        raise ValueError("a spread needs two values")
+    v1, v0 = float(test.var(ddof=1)), float(baseline.var(ddof=1))
+    if v1 + v0 <= 0:
+        raise ValueError("all values are the same")
+    half = mean_reach(v1, len(test), v0, len(baseline), level)
+    return float(test.mean() - baseline.mean()), half
+
+
+def mean_reach(v1: float, n1: float, v0: float, n0: float, level: float = LEVEL) -> float:
+    """Half of the always-valid interval of a difference of means, from variances and cases."""
+    cases, pooled_freedom = n1 * n0 / (n1 + n0), n1 + n0 - 2
+    pooled = ((n1 - 1) * v1 + (n0 - 1) * v0) / pooled_freedom * (1 / n1 + 1 / n0)
+    e1, e0 = v1 / n1, v0 / n0
+    freedom = (e1 + e0) ** 2 / (e1**2 / (n1 - 1) + e0**2 / (n0 - 1))
+    return max(
+        math.sqrt(pooled) * mixture_t(pooled_freedom, cases, level),
+        math.sqrt(e1 + e0) * mixture_t(freedom, cases, level),
     )
-    return part.difference, half
 
 
 def mixture_t(freedom: float, cases: float, level: float = LEVEL) -> float:
