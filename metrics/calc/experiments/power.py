@@ -38,7 +38,7 @@ class Ground:
 
     `level` is the baseline's value: deals a week, a conversion, or a mean; `spread` the standard
     deviation of single values (of their logarithms for a deal size), 0 for the others. `cases` are
-    the baseline's observations (`weeks` its exposure), of a before/after. `per_week` is today's
+    the baseline's observations, for a before/after. `per_week` is today's
     inflow of cases of the whole segment, as they will mature: of deals opened, of deals that reach
     the stage, of deals won in time.
     """
@@ -48,7 +48,6 @@ class Ground:
     level: float
     spread: float
     cases: int
-    weeks: float
     per_week: float
     follow_up: int
     stage: int | None = None
@@ -108,7 +107,6 @@ def ground_of(
         level=value,
         spread=float(compared.std(ddof=1)) if mean else 0.0,
         cases=baseline.size,
-        weeks=baseline.weeks,
         per_week=share * baseline.reached / (baseline.days / DAYS_A_WEEK),
         follow_up=follow_up,
         stage=stage,

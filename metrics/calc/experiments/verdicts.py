@@ -132,7 +132,7 @@ def what_would_settle(baseline: Observations, test: Observations, design: Design
 
 
 def _teller(baseline: Observations, test: Observations, both: bool) -> Callable[[float], bool]:
-    """Whether the always-valid interval would tell from no effect with this much more of the same."""
+    """Whether so much more of the same would be told from no effect, looking at any time."""
 
     def grown(x: float, growth: float, grows: bool) -> Float:
         return np.array([x * (1 + growth) if grows else x], np.float64)
