@@ -53,12 +53,12 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """Deals that were worked on by both arms. They stay in the arm that they were assigned to.
+    """Deals that changed hands. They stay in the arm that they were assigned to.
 
-    `share` is of the deals with a rep in an arm; None without any.
+    `share` is of the deals with a rep that counts; None without any.
     """
 
-    deals: tuple[int, ...]  # ids of the deals that changed to a rep of the other arm, rising
+    deals: tuple[int, ...]  # ids, rising
     checked: int
     share: float | None
 
@@ -116,37 +116,20 @@ def balance(units: Iterable[Unit], arms: Mapping[int, Arm]) -> Balance:
 
 
 def contamination(
-    reps_of_deals: Mapping[int, Sequence[int]], arm_of_rep: Mapping[int, Arm]
+    reps_of_deals: Mapping[int, Sequence[int]], arm_of_rep: Mapping[int, Arm] | None = None
 ) -> Contamination:
-    """Which deals changed hands between the arms.
+    """Which deals changed hands, so that they may have been worked in both ways.
 
-    `reps_of_deals` has every rep a deal had since it opened (deal id -> rep ids, in order). Reps
-    without an arm do not count.
+    `reps_of_deals` has every rep a deal had since it opened (deal id -> rep ids, in order). With
+    arms by rep, a change to a rep of the other arm counts and reps without an arm do not; with
+    arms by deal (`arm_of_rep` None) every change of rep does.
     """
     mixed, checked = [], 0
     for deal, reps in reps_of_deals.items():
-        arms = {arm_of_rep[rep] for rep in reps if rep in arm_of_rep}
-        checked += bool(arms)
-        if len(arms) > 1:
+        hands: set[object] = set(reps)
+        if arm_of_rep is not None:
+            hands = {arm_of_rep[rep] for rep in reps if rep in arm_of_rep}
+        checked += bool(hands)
+        if len(hands) > 1:
             mixed.append(deal)
-    return Contamination(tuple(sorted(mixed)), checked, len(mixed) / checked if checked else None)
-
-
-def contamination_by_deal(
-    reps_of_deals: Mapping[int, Sequence[int]],
-    arm_of_deal: Mapping[int, Arm],
-    reps_who_know: Iterable[int] = (),
-) -> Contamination:
-    """For arms by deal: baseline deals that were worked on by a rep known to use the change.
-
-    Every rep has deals of both arms, so nobody is to be told apart by hands alone. Where it is
-    recorded who works by the new way on all deals, their baseline deals are named here.
-    """
-    knowing = set(reps_who_know)
-    mixed = [
-        deal
-        for deal, arm in arm_of_deal.items()
-        if arm == "baseline" and knowing.intersection(reps_of_deals.get(deal, ()))
-    ]
-    checked = len(arm_of_deal)
     return Contamination(tuple(sorted(mixed)), checked, len(mixed) / checked if checked else None)

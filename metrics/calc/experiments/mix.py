@@ -67,6 +67,7 @@ def mix_shift(
     cuts = size_cuts(amounts[baseline])
     found = []
     for attribute in ATTRIBUTES:
+        labels: tuple[str, ...]
         if attribute == "size":
             codes, labels = size_bands(amounts, cuts), (UNKNOWN, *_BANDS)
         else:
