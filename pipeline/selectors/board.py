@@ -10,7 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, F, OuterRef, Sum, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -175,12 +176,19 @@ def board(
     )
 
 
+# What the database counts of a set of deals, each in one step a deal: `_totals_of` reads it.
 _COUNTED = {
-    "count": Count("pk"),
-    "worth": Sum("worth"),
-    "unpriced": Count("pk", filter=Q(amount=None)),
-    "rateless": Count("pk", filter=Q(amount__isnull=False, worth=None)),
+    "n_count": Count("*"),
+    "n_sum": Sum("worth"),
+    "n_priced": Count("amount"),
+    "n_worth": Count("worth"),
 }
+
+
+def _totals_of(
+    count: int, worth: Decimal | None, priced: int, valued_: int, late: int = 0, stepless: int = 0
+) -> Totals:
+    return Totals(count, worth, count - priced, priced - valued_, late, stepless)
 
 
 def _totals(deals: Any, context: Context) -> dict[int, Totals]:
@@ -189,13 +197,13 @@ def _totals(deals: Any, context: Context) -> dict[int, Totals]:
         deals.order_by()
         .values("stage_id")
         .annotate(
-            **{f"n_{name}": count for name, count in _COUNTED.items()},
+            **_COUNTED,
             n_late=Count("pk", filter=late_condition(context=context)),
             n_stepless=Count("pk", filter=no_step_condition()),
         )
-        .values_list("stage_id", *(f"n_{name}" for name in (*_COUNTED, "late", "stepless")))
+        .values_list("stage_id", *_COUNTED, "n_late", "n_stepless")
     )
-    return {stage_id: Totals(*counted) for stage_id, *counted in rows}
+    return {stage_id: _totals_of(*counted) for stage_id, *counted in rows}
 
 
 def _added(parts: Any) -> Totals:
@@ -224,24 +232,21 @@ def _rows(
         return {}
     age = (F("stage_entered_on").asc(nulls_last=True), "pk")
     by = (F("next_step_on").asc(nulls_last=True), *age) if order == "step" else age
-    parts = [
-        deals.filter(stage_id=stage_id)
-        .order_by(*by)
-        .values_list("pk", flat=True)[: shown[stage_id]]
-        for stage_id in stages
-    ]
-    if also is not None:
-        parts.append(deals.filter(pk=also, stage_id__in=stages).values_list("pk", flat=True))
-    found = Deal.objects.filter(pk__in=list(_union(parts))).order_by(*by)
+    here = deals.filter(stage_id=OuterRef("pk"))
+    most = max(shown[stage_id] for stage_id in stages)
+    firsts = ArraySubquery(here.order_by(*by).values("pk")[:most])
+    moved = Value(False) if also is None else Exists(here.filter(pk=also))
+    wanted: list[int] = []
+    found = Stage.objects.filter(pk__in=stages).values_list("pk").annotate(ids=firsts, moved=moved)
+    for stage_id, ids, has_moved in found:
+        wanted += ids[: shown[stage_id]]
+        if has_moved and also is not None:
+            wanted.append(also)
     rows: dict[int, list[DealRow]] = {stage_id: [] for stage_id in stages}
-    for values in found.values_list(*FIELDS):
-        row = DealRow(*values)
+    for values in Deal.objects.filter(pk__in=wanted).order_by(*by).values_list(*FIELDS):
+        row = DealRow._make(values)
         rows[row.stage_id or 0].append(row)
     return {stage_id: tuple(some) for stage_id, some in rows.items()}
-
-
-def _union(parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else parts[0].union(*parts[1:], all=True)
 
 
 def _column(
@@ -338,10 +343,10 @@ def _folded(
         )
         .order_by()
         .values("outcome")
-        .annotate(**{f"n_{name}": count for name, count in _COUNTED.items()})
-        .values_list("outcome", *(f"n_{name}" for name in _COUNTED))
+        .annotate(**_COUNTED)
+        .values_list("outcome", *_COUNTED)
     )
-    found = {outcome: Totals(*counted) for outcome, *counted in rows}
+    found = {outcome: _totals_of(*counted) for outcome, *counted in rows}
     names = {Deal.Outcome.WON: _("Won"), Deal.Outcome.LOST: _("Lost")}
     return tuple(
         Folded(

@@ -297,12 +297,9 @@ def late_condition(*, context: Context) -> Q:
     for stage in context.stages:
         if stage.kind == Stage.Kind.OPEN and stage.usual_days is not None:
             newest = context.today.toordinal() - int(LATE * stage.usual_days) - 1
-            condition |= Q(
-                outcome=Deal.Outcome.OPEN,
-                stage_id=stage.pk,
-                stage_entered_on__lte=date.fromordinal(max(1, newest)),
-            )
-    return condition
+            first = date.fromordinal(max(1, newest))
+            condition |= Q(stage_id=stage.pk, stage_entered_on__lte=first)
+    return Q(outcome=Deal.Outcome.OPEN) & condition
 
 
 def no_step_condition() -> Q:

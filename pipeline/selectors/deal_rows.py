@@ -136,15 +136,20 @@ class Writer:
             return Step(_("No next step"), "watch")
         if row.next_step_on is None:
             return Step(row.next_step)
-        day = self.day(row.next_step_on)
-        if row.next_step_on < self.today:
-            due = _("was due {day}").format(day=day)
-        elif row.next_step_on == self.today:
-            due = _("today")
-        else:
-            due = day
+        due = self._due(row.next_step_on)
         text = f"{row.next_step} · {due}" if row.next_step else due
         return Step(text, "late" if row.next_step_on < self.today else "")
+
+    def _due(self, on: date) -> str:
+        key = ("due", on)
+        if key not in self._kept:
+            day = self.day(on)
+            if on < self.today:
+                day = _("was due {day}").format(day=day)
+            elif on == self.today:
+                day = _("today")
+            self._kept[key] = day
+        return str(self._kept[key])
 
     def owner(self, row: DealRow) -> Owner | None:
         if row.rep is None or row.rep_id is None:

@@ -7,11 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
+from pipeline.models import Stage
 from pipeline.selectors.board import CARDS, MOST_CARDS, Board, Column, board
+from pipeline.selectors.moves_allowed import StageChoice
 from pipeline.views import answers
 from pipeline.views.card_press import CardPress
 from pipeline.views.deal_asking import (
@@ -24,6 +27,7 @@ from pipeline.views.deal_asking import (
     query_lists,
     tidied,
 )
+from pipeline.views.deal_move import MoveMenu, move_menu
 
 ACCEPTS = ("more", "order")
 
@@ -33,7 +37,7 @@ class ShownColumn:
     """A column with its cards as markup, and the address that shows more of them."""
 
     column: Column
-    cards: tuple[str, ...]
+    cards: SafeString
     more_url: str
     more_fragment: str
 
@@ -47,6 +51,7 @@ class BoardPage:
     order_url: str
     order: str
     closed: tuple[tuple[object, str], ...]
+    menu: MoveMenu | None  # of no deal: the script stamps it for the card that is to be moved
 
 
 def _shown(values: Sequence[str]) -> dict[int, int]:
@@ -63,6 +68,14 @@ def _pairs(shown: Mapping[int, int], order: str) -> list[tuple[str, str]]:
     """What the board's address says besides the filter."""
     pairs = [("more", f"{stage}-{count}") for stage, count in sorted(shown.items())]
     return [*([("order", order)] if order != "age" else []), *pairs]
+
+
+def _choices(stages: Sequence[Stage]) -> tuple[StageChoice, ...]:
+    """The open stages that deals may be moved to, with the digits that pick them."""
+    in_use = [s for s in stages if s.kind == Stage.Kind.OPEN and s.retired_at is None]
+    return tuple(
+        StageChoice(s.pk, s.name, str(n) if n < 10 else "") for n, s in enumerate(in_use, 1)
+    )
 
 
 def _board_page(
@@ -90,12 +103,8 @@ def _board_page(
         only=only,
         also=also,
     )
-    press = CardPress(
-        request,
-        stages=question.context.stages,
-        deal_url=deal_prefix(slug),
-        may_move=may(request, "deal.move"),
-    )
+    may_move = may(request, "deal.move")
+    press = CardPress(deal_url=deal_prefix(slug), may_move=may_move)
     columns = []
     for column in found.columns:
         more = question.asked.query(_pairs({**shown, column.stage_id: column.shown}, order))
@@ -105,7 +114,7 @@ def _board_page(
         columns.append(
             ShownColumn(
                 column=column,
-                cards=tuple(press.card(c, column.stage_id) for c in column.cards),
+                cards=press.cards(column.cards),
                 more_url=url + more,
                 more_fragment=part + more,
             )
@@ -126,6 +135,9 @@ def _board_page(
             )
             for folded in found.folded
         ),
+        menu=move_menu(slug=slug, deal_id=0, version=0, targets=_choices(question.context.stages))
+        if may_move
+        else None,
     )
 
 

@@ -42,26 +42,6 @@ class MoveMenu:
     win_url: str
     lose_url: str
 
-    def stamped(
-        self, *, deal_id: int, version: int, targets: tuple[StageChoice, ...]
-    ) -> "MoveMenu":
-        """The menu of another deal, from this one of no deal (id 0): a page has many."""
-
-        def stamp(url: str) -> str:
-            before, found, after = url.rpartition(f"/{self.deal_id}/")
-            return f"{before}/{deal_id}/{after}" if found else url
-
-        return MoveMenu(
-            id=f"move-{deal_id}",
-            deal_id=deal_id,
-            version=version,
-            key=f"{self.key}-{deal_id}",
-            targets=targets,
-            url=stamp(self.url),
-            win_url=stamp(self.win_url),
-            lose_url=stamp(self.lose_url),
-        )
-
 
 def move_menu(
     *,
@@ -70,15 +50,14 @@ def move_menu(
     version: int,
     targets: tuple[StageChoice, ...],
     is_open: bool = True,
-    key: str = "",
 ) -> MoveMenu:
-    """The move menu of one deal; `key` is made with it, unless the page makes its own."""
+    """The move menu of one deal, with a key of its own."""
     where = {"company_slug": slug, "deal_id": deal_id}
     return MoveMenu(
         id=f"move-{deal_id}",
         deal_id=deal_id,
         version=version,
-        key=key or new_key(),
+        key=new_key(),
         targets=targets,
         url=reverse("pipeline:deal_move", kwargs=where),
         win_url=address_or_none("pipeline:deal_win", **where) if is_open else "",

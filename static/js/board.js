@@ -28,6 +28,7 @@ const options = {
   delayOnTouchOnly: true, // so that a finger scrolls
   touchStartThreshold: 5,
   onStart: ({ item, from }) => {
+    menuOf(item); // while it is in its column
     places.set(item.id, [from, item.nextElementSibling]);
     find("#board").classList.add("dragging");
   },
@@ -36,7 +37,7 @@ const options = {
     if (from === to) return;
     const { drop } = to.dataset;
     const stage = to.closest("[data-stage]")?.dataset.stage;
-    const button = find(drop ? `[data-close-as="${drop}"]` : `.moves [name="stage"][value="${stage}"]`, item);
+    const button = find(drop ? `[data-close-as="${drop}"]` : `[name="stage"][value="${stage}"]`, menuOf(item));
     if (drop || !button) putBack(item);
     button?.click();
   },
@@ -50,6 +51,38 @@ function putBack(card) {
 
 boot();
 document.addEventListener("DOMContentLoaded", boot);
+
+// The page has one menu, of no deal: a card gets its copy when it is first to be moved. Without
+// this its link leads to the form of the move. The key of a screen is that of the deal's version.
+function menuOf(card) {
+  const made = find(".moves", card);
+  if (made) return made;
+  const menu = find("#move-menu").content.firstElementChild.cloneNode(true);
+  const id = card.id.replace("deal-", "");
+  for (const element of [menu, ...findAll("[href], form", menu)]) {
+    for (const { name, value } of element.attributes) {
+      element.setAttribute(name, value.replace(/(?<=^move-|\/)0(?=$|\/\w+\/$)/, id));
+    }
+  }
+  const { version } = card.dataset;
+  find("[name=version]", menu).value = version;
+  find("[name=key]", menu).value += `-${id}-${version}`;
+  find(`[name=stage][value="${card.closest("[data-stage]").dataset.stage}"]`, menu)?.remove();
+  find(".move", card).setAttribute("aria-controls", menu.id);
+  card.append(menu);
+  htmx.process(menu);
+  return menu;
+}
+
+let shut; // the link whose open menu this press closes
+document.addEventListener("pointerdown", ({ target }) => (shut = target.closest(".move[aria-expanded=true]")), true);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".deal .move");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (shut !== link) menuOf(cardOf(link)).showPopover({ source: link });
+  shut = null;
+});
 
 // Focus goes along with what was asked for.
 let moved; // id of a card

@@ -6,7 +6,8 @@ const anchored = CSS.supports("position-area", "block-end");
 document.addEventListener("toggle", (event) => {
   const menu = event.target;
   if (!menu.matches?.(".menu[popover]")) return;
-  const opener = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  const id = CSS.escape(menu.id);
+  const opener = document.querySelector(`[popovertarget="${id}"], [aria-controls="${id}"]`);
   opener?.setAttribute("aria-expanded", String(event.newState === "open"));
   if (event.newState !== "open") return;
   if (!anchored && opener) place(menu, opener);
