@@ -63,9 +63,7 @@ NAVIGATION: tuple[Group, ...] = (
             Entry("metrics:danger_list", _("Agenda"), "danger.view", icon="list-checks", key="a"),
             Entry("metrics:finding_list", _("Findings"), "finding.view", icon="flag", key="f"),
             Entry("metrics:review_list", _("Reviews"), "review.view", icon="eye", key="r"),
-            Entry(
-                "metrics:voices", _("Two voices"), "voices.view", icon="message-circle", key="v"
-            ),
+            Entry("metrics:voices", _("Two voices"), "voices.view", icon="message-circle", key="v"),
             Entry(
                 "pipeline:material_list", _("Material"), "material.view", icon="file-text", key="l"
             ),

@@ -11,7 +11,13 @@ from pipeline.views.deal_edit import deal_edit
 from pipeline.views.deal_list import deal_export, deal_list_page
 from pipeline.views.deal_move import deal_move, transition_withdraw
 from pipeline.views.deal_open import customer_suggest, deal_open, deal_open_hints
-from pipeline.views.mail_tray import mail_assign, mail_dismiss, mail_put_back, mail_tray
+from pipeline.views.mail_tray import (
+    mail_assign,
+    mail_dismiss,
+    mail_put_back,
+    mail_tray,
+    mail_waiting,
+)
 from pipeline.views.my_day import my_day
 from pipeline.views.notes import activity_add, email, note, note_add
 from pipeline.views.quick_capture import activity_take_back, deal_suggest, quick_capture
@@ -89,6 +95,7 @@ urlpatterns = [
     path("search/", search, name="search"),
     # Mail
     path("mail/", mail_tray, name="mail_tray"),
+    path("mail/waiting/", mail_waiting, name="mail_waiting"),
     path("mail/<int:mail_id>/", mail_assign, name="mail_assign"),
     path("mail/<int:mail_id>/dismiss/", mail_dismiss, name="mail_dismiss"),
     path("mail/<int:mail_id>/put-back/", mail_put_back, name="mail_put_back"),

@@ -57,6 +57,12 @@ class Tray:
     newer: int
 
 
+def how_many_wait() -> int:
+    """How many messages of the active company wait? Counted from an index."""
+    waiting: int = EmailMessage.objects.filter(state=EmailMessage.State.WAITING).count()
+    return waiting
+
+
 def why_waiting(code: str) -> str:
     """Why a message waits, as a sentence for the reader."""
     sentences: dict[str, str] = {

@@ -89,6 +89,7 @@ def _talk(talk: Activity, notes: Sequence[Any], mail: Any, reading: Reading) -> 
         lines=tuple(lines),
         texts=tuple(texts),
         note_for=0 if texts else talk.pk,
+        put_back_id=mail.pk if mail is not None and not notes else 0,
     )
 
 

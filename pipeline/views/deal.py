@@ -15,7 +15,7 @@ from accounts.actors import Actor
 from accounts.permissions import allows
 from pipeline.forms.fields import new_key
 from pipeline.forms.notes import NoteForm
-from pipeline.permissions import DEAL_CHANGE, DEAL_MOVE
+from pipeline.permissions import DEAL_CHANGE, DEAL_MOVE, MAIL_ASSIGN
 from pipeline.selectors.deal_page import DealPage, deal_page
 from pipeline.selectors.timeline import kind_of, page_of, timeline
 from pipeline.selectors.timeline_entry import Reading
@@ -98,6 +98,7 @@ def _context(request: HttpRequest, deal_id: int, query: QueryDict) -> dict[str, 
         "links": links,
         "writes": writes,
         "changes": by.role is not None and allows(by.role, DEAL_CHANGE),
+        "files": by.role is not None and allows(by.role, MAIL_ASSIGN),
         "menu": _menu(request, page) if writes else None,
         "note_form": NoteForm(initial={"key": new_key()}),
         "kind_urls": tuple((k, _query(links.page, k.value, 1)) for k in story.kinds),

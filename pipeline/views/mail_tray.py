@@ -18,7 +18,7 @@ from pipeline.forms.mail import MailAssignForm
 from pipeline.permissions import MAIL_SETTINGS
 from pipeline.selectors.deals_typed import deal_matched, deals_typed
 from pipeline.selectors.folded import plain
-from pipeline.selectors.mail_tray import WaitingMail, waiting_mail
+from pipeline.selectors.mail_tray import WaitingMail, how_many_wait, waiting_mail
 from pipeline.selectors.mail_tray import mail_tray as tray_of
 from pipeline.selectors.own_rep import own_rep
 from pipeline.services.history import NotFound
@@ -34,6 +34,13 @@ def mail_tray(request: HttpRequest) -> HttpResponse:
     whole = not answers.scripted(request) or request.htmx.history_restore_request  # type: ignore[attr-defined]
     template = "pipeline/mail_tray.html" if whole else "pipeline/mail_tray.html#tray"
     return render(request, template, _context(request, request.GET))
+
+
+@company_view("mail.view")
+@require_safe
+def mail_waiting(request: HttpRequest) -> HttpResponse:
+    """How many messages wait, for the sidebar; nothing where none does."""
+    return render(request, "pipeline/mail_tray.html#waiting", {"waiting": how_many_wait()})
 
 
 @answers.surface("pipeline:mail_tray", target="#mail-tray")

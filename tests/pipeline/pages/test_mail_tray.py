@@ -314,3 +314,68 @@ def test_a_rep_sees_no_settings_of_mail(world: World, rep: Client) -> None:
     assert rep.get(SETTINGS).status_code == 403
     assert rep.post(f"{SETTINGS}new/", {"seen": ""}).status_code == 403
     assert token(world) is None
+
+
+# The sidebar and the timeline --------------------------------------------------------------------
+
+
+def test_the_sidebar_asks_how_many_wait(world: World, rep: Client) -> None:
+    count = f"{TRAY}waiting/"
+    assert f'hx-get="{count}"' in page(rep.get(TRAY))
+    assert page(rep.get(count)).strip() == ""
+    for number in (1, 2):
+        add_mail(world.a, number)
+    add_mail(world.a, 3, state=EmailMessage.State.DISMISSED)
+    add_mail(world.b, 4)
+    with CaptureQueriesContext(connection) as captured:
+        said_so = page(rep.get(count))
+    assert said_so.startswith('2<span class="visually-hidden"> wait</span>')
+    assert sum("pipeline_emailmessage" in q["sql"] for q in captured) == 1
+    leader = client_of(world.a.user(Role.LEADER))
+    assert leader.get(count).status_code == 403
+    assert count not in page(leader.get("/w/alpha/deals/"))
+
+
+def filed(world: World, rep: Client) -> tuple[int, str]:
+    """A message that was filed under the deal "open", and that deal's page."""
+    mail_id = add_mail(
+        world.a,
+        recipients=["ada@alpha.example", "bo@acme.example"],
+        attachments=[{"name": "Offer.pdf", "type": "application/pdf", "size": 9}],
+    )
+    deal_id = world.a.deals["open"]
+    assert rep.post(f"{TRAY}{mail_id}/", {"deal_id": deal_id}, headers=HX).status_code == 200
+    return mail_id, f"/w/alpha/deals/{deal_id}/"
+
+
+def test_a_timeline_names_recipients_and_attachments(world: World, rep: Client) -> None:
+    _mail_id, deal = filed(world, rep)
+    html = page(rep.get(deal))
+    assert "From mia@acme.example to ada@alpha.example, bo@acme.example" in html
+    assert "Attached: Offer.pdf" in html
+
+
+def test_a_filed_message_goes_back_to_the_tray_from_its_timeline(world: World, rep: Client) -> None:
+    mail_id, deal = filed(world, rep)
+    back = f"{TRAY}{mail_id}/put-back/"
+    assert f'action="{back}"' in page(rep.get(deal))
+    assert back not in page(client_of(world.a.user(Role.LEADER)).get(deal))
+    there = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{deal}"}
+    answer = rep.post(back, headers=there)
+    assert said(answer) == "It waits in the tray again"
+    assert answer["HX-Retarget"] == "#deal"
+    assert "Question 1" not in page(answer)
+    assert mail(world.a, mail_id).state == EmailMessage.State.WAITING
+
+
+def test_what_has_a_note_offers_no_way_back(world: World, rep: Client) -> None:
+    mail_id, deal = filed(world, rep)
+    with company_context(world.a.company.pk):
+        kept = EmailMessage.objects.get(pk=mail_id)
+        Note.objects.create(
+            deal_id=world.a.deals["open"],
+            activity_id=kept.activity_id,
+            body="About it",
+            written_at=NOW,
+        )
+    assert f"{TRAY}{mail_id}/put-back/" not in page(rep.get(deal))
