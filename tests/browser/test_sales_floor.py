@@ -254,7 +254,9 @@ def test_a_deal_from_its_opening_to_a_correction(way: str, floor: Workspace, per
     assert by_stage(second, "advanced") == [0, 0, 0]
 
 
-def test_a_card_is_dragged_and_the_drag_taken_back(floor: Workspace, person: Any) -> None:
+@pytest.fixture
+def one_card(floor: Workspace) -> Workspace:
+    """A single deal, in Booked since Monday."""
     with company_context(floor.company.pk):
         open_deal(
             by=floor.actor(Role.REP),
@@ -264,32 +266,108 @@ def test_a_card_is_dragged_and_the_drag_taken_back(floor: Workspace, person: Any
             occurred_at=TODAY - timedelta(days=4),
             now=TODAY,
         )
+    return floor
+
+
+def column(person: Person, name: str) -> Locator:
+    return person.main.get_by_role("region", name=re.compile(f"^{name}"))
+
+
+def stage_of_the_deal(workspace: Workspace) -> str:
+    """Its stage by the database, whose facts hold together."""
+    with inside(workspace):
+        assert check_facts() == []
+        return str(Deal.objects.select_related("stage").get().stage)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_card_is_moved_twice_by_its_menu(way: str, one_card: Workspace, person: Any) -> None:
+    """The menu lists the stages but its own; without scripts the form of the move does."""
+    rep = person(Role.REP, way)
+    rep.page.goto("/w/alpha/deals/")
+    for stage in ("Held", "Coach"):
+        rep.hand.press(rep.main.get_by_role("link", name="Move: Spring course"))
+        if rep.scripts:
+            menu = rep.main.get_by_role("form", name="Move to")
+            expect(menu).to_be_visible()
+            assert menu.get_by_role("button").count() == 2
+            rep.hand.press(menu.get_by_role("button", name=stage))
+        else:
+            form = rep.form("Move Spring course")
+            rep.hand.tick(form.get_by_role("radio", name=stage))
+            rep.hand.press(form.get_by_role("button", name="Move", exact=True))
+        rep.told(f"Spring course moved to {stage}")
+        expect(
+            column(rep, stage).get_by_role("link", name="Spring course", exact=True)
+        ).to_be_visible()
+        expect(rep.main.get_by_role("form", name="Move to")).to_have_count(0)
+        assert stage_of_the_deal(one_card) == stage
+
+
+def test_keys_and_presses_open_and_shut_the_menu(one_card: Workspace, person: Any) -> None:
+    """m and a digit move the card; a press on the open menu's button, or Escape, shuts it."""
     rep = person(Role.REP, "mouse")
     rep.page.goto("/w/alpha/deals/")
+    menu = rep.main.get_by_role("form", name="Move to")
+    button = rep.main.get_by_role("link", name="Move: Spring course")
+    card = button.locator("xpath=ancestor::li")
+    for _time in range(2):
+        button.click()
+        expect(menu).to_be_visible()
+        expect(button).to_have_attribute("aria-expanded", "true")
+        box, beside = menu.bounding_box(), card.bounding_box()
+        assert box is not None
+        assert beside is not None
+        assert box["x"] >= beside["x"] + beside["width"] - 60  # beside the card
+        button.click()
+        expect(menu).to_be_hidden()
+    rep.main.get_by_role("link", name="Spring course", exact=True).focus()
+    rep.page.keyboard.press("m")
+    expect(menu.get_by_role("button").first).to_be_focused()
+    rep.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+    rep.page.keyboard.press("Enter")
+    menu.get_by_role("button").first.wait_for()
+    rep.page.keyboard.press("2")
+    rep.told("Spring course moved to Held")
+    expect(rep.main.get_by_role("link", name="Spring course", exact=True)).to_be_focused()
+    assert stage_of_the_deal(one_card) == "Held"
+    button.click()
+    rep.main.get_by_role("link", name="Mark lost…").click()
+    expect(rep.form("Lost: Spring course")).to_be_visible()
+
+
+def drag(rep: Person, target: Locator) -> None:
     card = rep.main.get_by_role("listitem").filter(
         has=rep.page.get_by_role("heading", name="Spring course")
     )
-    booked, held = (
-        rep.main.get_by_role("region", name=re.compile(f"^{name}")) for name in ("Booked", "Held")
-    )
-    start, target = card.bounding_box(), held.bounding_box()
+    start, end = card.bounding_box(), target.bounding_box()
     assert start is not None
-    assert target is not None
+    assert end is not None
     mouse = rep.page.mouse
     mouse.move(start["x"] + 60, start["y"] + 50)
     mouse.down()
     mouse.move(start["x"] + 90, start["y"] + 60, steps=4)
-    mouse.move(target["x"] + 80, target["y"] + 110, steps=12)
+    mouse.move(end["x"] + 60, end["y"] + 50, steps=12)
     mouse.up()
+
+
+def test_a_card_is_dragged_and_the_drag_taken_back(one_card: Workspace, person: Any) -> None:
+    rep = person(Role.REP, "mouse")
+    rep.page.goto("/w/alpha/deals/")
+    drag(rep, column(rep, "Held"))
     rep.told("Spring course moved to Held")
-    expect(held.get_by_role("link", name="Spring course")).to_be_visible()
+    card = "Spring course"
+    expect(column(rep, "Held").get_by_role("link", name=card, exact=True)).to_be_visible()
     rep.hand.press(rep.page.get_by_role("button", name="Undo"))
-    expect(booked.get_by_role("link", name="Spring course")).to_be_visible()
-    with inside(floor):
-        deal = Deal.objects.get()
-        assert deal.stage_id == floor.stages["Booked"].pk
+    expect(column(rep, "Booked").get_by_role("link", name=card, exact=True)).to_be_visible()
+    assert stage_of_the_deal(one_card) == "Booked"
+    with inside(one_card):
         assert StageTransition.objects.count() == 3
-        assert check_facts() == []
+    drag(rep, rep.main.get_by_role("link", name=re.compile("^Won")))
+    expect(rep.form("Won: Spring course")).to_be_visible()
+    expect(column(rep, "Booked").get_by_role("link", name=card, exact=True)).to_be_attached()
 
 
 @pytest.fixture
