@@ -15,25 +15,19 @@ import numpy.typing as npt
 
 from metrics.calc.calendar import Moment, Quarter
 from metrics.calc.history import (
-    LOST,
     LOST_LEVELS,
     NEVER,
-    OPEN,
-    WON,
-    DealStates,
+    Float,
     History,
     Int64,
     Rates,
-    as_of,
     candidates,
-    convert,
     ever_closed,
-    in_play,
 )
 from metrics.calc.quantiles import cells, quantiles, split_cells, survival_medians
+from metrics.calc.quarter_work import QuarterWork, prepare
 from metrics.calc.segments import FAMILIES, SegmentIndex, segment_index
 
-Float = npt.NDArray[np.float64]
 _LEVELS = len(LOST_LEVELS)
 
 # One column each; sums of amounts are floats, the rest are counts.
@@ -99,25 +93,6 @@ class QuarterTable:
     stage_days_km: Float
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """The deals in play in one quarter, and which of them did what in it. Masks are [n]."""
-
-    history: History
-    states: DealStates
-    first_day: int
-    end_day: int
-    moment: Moment
-    days: int
-    amount: Float
-    has_amount: npt.NDArray[np.bool_]
-    rate_missing: npt.NDArray[np.bool_]
-    opened: npt.NDArray[np.bool_]
-    won: npt.NDArray[np.bool_]
-    lost: npt.NDArray[np.bool_]
-    open_at_end: npt.NDArray[np.bool_]
-
-
 def quarter_tables(
     history: History, quarters: Sequence[tuple[Quarter, Moment]], rates: Rates
 ) -> Iterator[QuarterTable]:
@@ -125,7 +100,7 @@ def quarter_tables(
     closed = ever_closed(history)
     for quarter, moment in quarters:
         deals = candidates(history, closed, quarter.first_day, quarter.end_day)
-        yield _table(_prepare(history, deals, quarter, moment, rates), quarter, moment)
+        yield _table(prepare(history, deals, quarter, moment, rates), quarter, moment)
 
 
 def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rates) -> QuarterTable:
@@ -134,10 +109,10 @@ def quarter_table(history: History, quarter: Quarter, moment: Moment, rates: Rat
     `history` holds at least the deals that can be in play in the quarter (`candidates`); others
     are left out. Deals that do not exist as of `moment` count nowhere.
     """
-    return _table(_prepare(history, None, quarter, moment, rates), quarter, moment)
+    return _table(prepare(history, None, quarter, moment, rates), quarter, moment)
 
 
-def _table(work: _Work, quarter: Quarter, moment: Moment) -> QuarterTable:
+def _table(work: QuarterWork, quarter: Quarter, moment: Moment) -> QuarterTable:
     stages, k = work.history.stages, work.history.open_stages
     index = segment_index(work.history)
     if not work.history.size:
@@ -176,60 +151,14 @@ def _table(work: _Work, quarter: Quarter, moment: Moment) -> QuarterTable:
     )
 
 
-def _prepare(
-    history: History, deals: Int64 | None, quarter: Quarter, moment: Moment, rates: Rates
-) -> _Work:
-    first_day, end_day = quarter.first_day, quarter.end_day
-    states = as_of(history, moment.instant, deals)
-    chosen = in_play(states, first_day, end_day)
-    numbers = chosen if deals is None else deals[chosen]
-    ids = history.deal_id[numbers]
-    if (ids[1:] < ids[:-1]).any():
-        # Sums of fractions depend on their order in the last digit. In one order, whatever the
-        # database hands over, recomputing with nothing changed gives the same bits.
-        order = np.argsort(ids, kind="stable")
-        chosen, numbers = chosen[order], numbers[order]
-    history, states = history.without_visits(numbers), states.take(chosen)
-    amount, rate_missing = convert(history, states, moment.day, rates)
-    closed = states.closed_on < end_day  # and not before the quarter, or it were not in play
-    return _Work(
-        history=history,
-        states=states,
-        first_day=first_day,
-        end_day=end_day,
-        moment=moment,
-        days=max(0, min(end_day, moment.day) - first_day),
-        amount=amount,
-        has_amount=~np.isnan(amount),
-        rate_missing=rate_missing,
-        opened=states.opened_on >= first_day,
-        won=closed & (states.outcome == WON),
-        lost=closed & (states.outcome == LOST),
-        open_at_end=~closed,
-    )
-
-
 def _width(k: int) -> int:
     return len(_SCALARS) + k * len(_STAGE_COLUMNS) + k * _LEVELS * len(_REASON_COLUMNS)
 
 
-def _fill_sums(table: Float, work: _Work, combination: Int64) -> None:
+def _fill_sums(table: Float, work: QuarterWork, combination: Int64) -> None:
     u = len(table)
     states = work.states
-    counts = {
-        "opened": work.opened,
-        "won": work.won,
-        "lost": work.lost,
-        "open_at_start": ~work.opened,
-        "open_at_end": work.open_at_end,
-        "path_unknown": ~work.history.path_known,
-        "rate_missing": work.rate_missing,
-        "won_with_amount": work.won & work.has_amount,
-        "lost_with_amount": work.lost & work.has_amount,
-        "open_with_amount": work.open_at_end & work.has_amount,
-        "cohort_won": work.opened & (states.outcome == WON) & work.history.path_known,
-    }
-    for name, mask in counts.items():
+    for name, mask in work.counted().items():
         table[:, _SCALARS.index(name)] = np.bincount(combination[mask], minlength=u)
 
     def add(name: str, deals: Int64, weights: npt.NDArray[np.generic]) -> None:
@@ -275,10 +204,8 @@ def _origin(values: npt.NDArray[np.generic]) -> float:
     return math.copysign(2.0 ** round(math.log2(abs(mean))), mean) if mean else 0.0
 
 
-def _fill_stages(table: Float, work: _Work, combination: Int64) -> None:
+def _fill_stages(table: Float, work: QuarterWork, combination: Int64) -> None:
     u, k = len(table), work.history.open_stages
-    states = work.states
-    known = work.history.path_known
     at = len(_SCALARS)
 
     def add(deals: Int64, slot: Int64, slots: int, weights: Float | None = None) -> None:
@@ -288,28 +215,26 @@ def _fill_stages(table: Float, work: _Work, combination: Int64) -> None:
         table[:, at : at + slots] = counted.reshape(u, slots)
         at += slots
 
-    furthest = states.furthest.astype(np.int64) - 1
-    cohort = np.flatnonzero(work.opened & known)
+    furthest = work.states.furthest.astype(np.int64) - 1
+    cohort = np.flatnonzero(work.cohort)
     add(cohort, furthest[cohort], k)
     # So far the deals by their furthest stage; whoever got further reached this one too.
     reached = table[:, at - k : at]
     reached[:] = reached[:, ::-1].cumsum(axis=1)[:, ::-1]
-    for outcome in (LOST, OPEN):
-        deals = np.flatnonzero(work.opened & known & (states.outcome == outcome))
+    for ended in (work.cohort_lost, work.cohort_pending):
+        deals = np.flatnonzero(ended)
         add(deals, furthest[deals], k)
 
-    later = states.reached_on[:, 1:]
-    advanced = (later >= work.first_day) & (later < work.end_day) & known[:, None]
-    deals, stage = np.nonzero(advanced)
+    deals, stage = np.nonzero(work.advanced)
     add(deals, stage, k)
 
-    left = np.flatnonzero(work.open_at_end & known)
+    left = np.flatnonzero(work.left_known)
     add(left, furthest[left], k)
     left = left[work.has_amount[left]]
     add(left, furthest[left], k)
     add(left, furthest[left], k, work.amount[left])
 
-    lost = np.flatnonzero(work.lost & known)
+    lost = np.flatnonzero(work.lost_known)
     slot = furthest * _LEVELS + work.history.lost_level
     add(lost, slot[lost], k * _LEVELS)
     lost = lost[work.has_amount[lost]]
@@ -317,7 +242,7 @@ def _fill_stages(table: Float, work: _Work, combination: Int64) -> None:
     add(lost, slot[lost], k * _LEVELS, work.amount[lost])
 
 
-def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
+def _durations(work: QuarterWork, index: SegmentIndex) -> tuple[Float, Int64, Float]:
     """Cycles [S, won | closed, median | p90], exits [S, K], their days [S, K, median | p90]."""
     states, k = work.states, work.history.open_stages
     won, closed = np.flatnonzero(work.won), np.flatnonzero(~work.open_at_end)
@@ -325,13 +250,9 @@ def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
     deals, days = [won, closed], [cycle[won], cycle[closed]]
     slot = [np.zeros(len(won), np.int64), np.ones(len(closed), np.int64)]
 
-    known = work.history.path_known
-    lost = work.lost & known
     for s in range(k):
-        later = states.reached_on[:, s + 1]
-        left_on = np.where(lost & (states.furthest == s + 1), states.closed_on, later)
-        mask = (left_on >= work.first_day) & (left_on < work.end_day)
-        exits = np.flatnonzero(mask & states.visited[:, s] & known)
+        left_on = work.left_on(s + 1)
+        exits = np.flatnonzero(work.timed(s + 1, left_on))
         deals.append(exits)
         slot.append(np.full(len(exits), s + 2, np.int64))
         days.append(left_on[exits] - states.reached_on[exits, s])
@@ -350,22 +271,18 @@ def _durations(work: _Work, index: SegmentIndex) -> tuple[Float, Int64, Float]:
     return found[:, :2], count[:, 2:], found[:, 2:]
 
 
-def _survival(work: _Work, index: SegmentIndex) -> Float:
+def _survival(work: QuarterWork, index: SegmentIndex) -> Float:
     """[S, K] Kaplan-Meier median of the days in a stage, of the deals that reached it in Q."""
     states, k = work.states, work.history.open_stages
     deals, slots, days, events = [], [], [], []
     for s in range(k):
-        reached = states.reached_on[:, s]
-        mask = (reached >= work.first_day) & (reached < work.end_day) & states.visited[:, s]
-        entered = np.flatnonzero(mask & work.history.path_known)
-        left_on = states.reached_on[entered, s + 1]
-        gone = (states.outcome[entered] == LOST) & (states.furthest[entered] == s + 1)
-        left_on = np.where(gone, states.closed_on[entered], left_on)
+        entered = np.flatnonzero(work.entered(s + 1))
+        left_on = work.left_on(s + 1)[entered]
         event = left_on != NEVER
         deals.append(entered)
         slots.append(np.full(len(entered), s, np.int64))
         events.append(event)
-        days.append(np.where(event, left_on, work.moment.day) - reached[entered])
+        days.append(np.where(event, left_on, work.moment.day) - states.reached_on[entered, s])
     combination = index.combination[np.concatenate(deals)]
     event = np.concatenate(events)
     left, censored = split_cells(np.concatenate(slots), np.concatenate(days), event, k)
