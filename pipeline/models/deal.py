@@ -92,6 +92,12 @@ class Deal(TenantModel):
             models.Index(fields=["company", "customer"], name="deal_by_customer"),
             models.Index(fields=["company", "rep"], name="deal_by_rep"),
             models.Index(fields=["company", "stage"], name="deal_by_stage"),
+            # The board: of a stage's open deals those that are longest in it, and no others read.
+            models.Index(
+                fields=["company", "stage", "stage_entered_on", "id"],
+                name="deal_longest_in_stage",
+                condition=models.Q(outcome="open"),
+            ),
             # "My day": next steps of open deals that are due.
             models.Index(
                 fields=["company", "next_step_on"],
