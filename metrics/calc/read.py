@@ -84,6 +84,18 @@ def segment_figures(
     return {(w.quarter.label, name): found[w.quarter.label, name] for w, name in rows}
 
 
+def usual_quarters(
+    quarters: Sequence[QuarterSnapshots], label: str
+) -> tuple[QuarterSnapshots, ...]:
+    """The quarters that are "usual" for the one of this label, oldest first; KeyError without it.
+
+    They need only `all` (or any segment): definitions and number of stages decide.
+    """
+    ordered = sorted(quarters, key=lambda quarter: quarter.start)
+    places = {quarter.label: place for place, quarter in enumerate(ordered)}
+    return _window(ordered, places[label]).usual
+
+
 def cohort_conversions(figures: SegmentFigures) -> tuple[float | None, ...]:
     """reached(s + 1) / reached(s) of the quarter's cohort so far, with cohort_won at the end."""
     reached = [stage.cohort_reached for stage in figures.stages] + [figures.cohort_won]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from metrics.calc.history import DIMENSIONS, History, Int32, Int64
+from metrics.calc.history import DIMENSIONS, Bool, History, Int32, Int64
 
 ALL = "all"
 UNKNOWN = "unknown"
@@ -144,6 +144,15 @@ def segment_index(history: History) -> SegmentIndex:
         codes_of.append(parts)
         total += count
     return SegmentIndex(labels, combination, of, np.concatenate(families), np.concatenate(codes_of))
+
+
+def in_segment(history: History, name: str) -> Bool:
+    """[n] which deals belong to a segment. ValueError for what is no segment's name."""
+    mask = np.ones(history.size, np.bool_)
+    for dimension, text in parse_segment(name):
+        codes, texts = _canonical(getattr(history, dimension), history.labels[dimension])
+        mask &= codes == (texts.index(text) if text in texts else -1)
+    return mask
 
 
 def _canonical(codes: Int32, labels: tuple[str, ...]) -> tuple[Int32, tuple[str, ...]]:
