@@ -1,10 +1,21 @@
 from django.urls import path, re_path
 
+from metrics.views.danger_point import (
+    danger_due,
+    danger_owner,
+    danger_point,
+    danger_remark,
+    danger_state,
+    danger_undo,
+)
+from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
 from metrics.views.funnel import funnel, funnel_chart
 from metrics.views.velocity import velocity, velocity_chart
 
 _CHART = r"chart/(?P<name>[a-z]+)\.(?P<kind>csv|svg)$"
+
+_POINT = "danger-points/<int:danger_point_id>/"
 
 app_name = "metrics"
 urlpatterns = [
@@ -12,5 +23,14 @@ urlpatterns = [
     re_path(rf"^velocity/{_CHART}", velocity_chart, name="velocity_chart"),
     path("funnel/", funnel, name="funnel"),
     re_path(rf"^funnel/{_CHART}", funnel_chart, name="funnel_chart"),
+    path("danger-points/", danger_list, name="danger_list"),
+    path("danger-points/agenda.csv", danger_export, name="danger_export"),
+    path("danger-points/open/", danger_open, name="danger_open"),
+    path(_POINT, danger_point, name="danger_point"),
+    path(f"{_POINT}state/", danger_state, name="danger_state"),
+    path(f"{_POINT}undo/", danger_undo, name="danger_undo"),
+    path(f"{_POINT}owner/", danger_owner, name="danger_owner"),
+    path(f"{_POINT}due/", danger_due, name="danger_due"),
+    path(f"{_POINT}remark/", danger_remark, name="danger_remark"),
     path("definitions/", definitions, name="definitions"),
 ]

@@ -158,7 +158,8 @@ def danger_agenda(
 
 
 def _owners(points: Sequence[DangerPoint]) -> tuple[tuple[int, str], ...]:
-    named = {(p.owner_id, p.owner.name or p.owner.email) for p in points if p.owner is not None}
+    owners = [p.owner for p in points if p.owner is not None]
+    named = {(int(owner.pk), str(owner.name or owner.email)) for owner in owners}
     return tuple(sorted(named, key=lambda pair: (pair[1].casefold(), pair[0])))
 
 

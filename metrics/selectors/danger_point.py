@@ -12,9 +12,10 @@ from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.danger_states import ENDED, State, moves
 from metrics.calc.types import SegmentFigures, StageFigures
-from metrics.models import DangerPoint, DangerPointEntry
+from metrics.models import DangerPoint
 from metrics.selectors import wording
 from metrics.selectors.danger_agenda import cost_text
+from metrics.selectors.danger_log import Learned, LogRow, learned_at, log_of, person
 from metrics.selectors.danger_words import (
     DueText,
     StateText,
@@ -63,17 +64,6 @@ class QuarterRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LogRow:
-    """One thing that happened to it."""
-
-    at: str
-    who: str
-    what: str
-    icon: str
-    remark: str
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
     """A state that may follow, and the button for it."""
 
@@ -112,6 +102,8 @@ class DangerPointPage:
     quarters: tuple[QuarterRow, ...]  # oldest first
     opened_index: int | None  # of the quarter that it was opened in
     log: tuple[LogRow, ...]  # newest first
+    findings: tuple[Learned, ...]  # the newest at this stage
+    findings_more: int
     funnel_query: str  # of the funnel page; empty where it does not show this stage
 
 
@@ -138,12 +130,14 @@ def danger_point_page(
     word, icon = wording.verdict_text(now.verdict if now else "too_few")
     owners = possible_owners()
     heir = stages.get(heir_of(stage.pk, stages))
+    stage_ids = tuple(dict.fromkeys((stage.pk, heir.pk if heir else stage.pk)))
+    findings, more = learned_at(stage_ids=stage_ids, today=today, style=style)
     return DangerPointPage(
         id=point.pk,
         version=point.version,
         title=_title(stage, newest),
         stage=stage.name,
-        stage_ids=tuple(dict.fromkeys((stage.pk, heir.pk if heir else stage.pk))),
+        stage_ids=stage_ids,
         segment=segment_text(point.segment),
         segment_name=point.segment,
         lede=_lede(now, newest, style),
@@ -155,7 +149,7 @@ def danger_point_page(
         state=state_text(point.state),
         ended=point.state in ENDED,
         moves=_moves(point.state),  # type: ignore[arg-type]
-        owner=_person(point.owner),
+        owner=person(point.owner),
         owner_id=point.owner_id,
         owner_note=_owner_note(point, owners),
         owners=owners,
@@ -163,13 +157,11 @@ def danger_point_page(
         opened=_opened(point, company, style),
         quarters=rows,
         opened_index=next((i for i, r in enumerate(rows) if r.opened), None),
-        log=_log(point, company, today, style),
+        log=log_of(point, company=company, today=today, style=style),
+        findings=findings,
+        findings_more=more,
         funnel_query=_funnel(point, stage, company, lists, figures),
     )
-
-
-def _person(user: object) -> str:
-    return "" if user is None else getattr(user, "name", "") or getattr(user, "email", "")
 
 
 def _stage(
@@ -311,56 +303,12 @@ def _owner_note(point: DangerPoint, owners: Sequence[tuple[int, str]]) -> str:
 def _opened(point: DangerPoint, company: Company, style: Style) -> str:
     day = formats.day(company.local_day(point.opened_at), style)
     quarter = formats.quarter(point.opened_quarter)
-    who = _person(point.opened_by)
+    who = person(point.opened_by)
     if not who:
         return _("Opened on {day}, seen in {quarter}").format(day=day, quarter=quarter)
     return _("Opened by {who} on {day}, seen in {quarter}").format(
         who=who, day=day, quarter=quarter
     )
-
-
-def _log(point: DangerPoint, company: Company, today: date, style: Style) -> tuple[LogRow, ...]:
-    found = point.entries.select_related("by").order_by("-at", "-id")
-    return tuple(
-        LogRow(
-            at=formats.day(company.local_day(entry.at), style, today=today),
-            who=_person(entry.by) or _("The product"),
-            what=_what(entry, today, style),
-            icon=_ICONS.get(entry.field, "info"),
-            remark=entry.remark,
-        )
-        for entry in found
-    )
-
-
-_ICONS = {
-    "opened": "flag",
-    "state": "activity",
-    "owner": "user",
-    "due_on": "calendar",
-    "remark": "message-circle",
-}
-
-
-def _what(entry: DangerPointEntry, today: date, style: Style) -> str:
-    before, after = entry.before, entry.after
-    match entry.field:
-        case "opened":
-            return _("Opened, seen in {quarter}").format(quarter=formats.quarter(after))
-        case "state":
-            return _("{before} became {after}").format(
-                before=state_text(before).word, after=state_text(after).word
-            )
-        case "owner":
-            if not after:
-                return _("{before} is the owner no more").format(before=before)
-            return _("{after} became the owner").format(after=after)
-        case "due_on":
-            if not after:
-                return _("The due day was removed")
-            day = formats.day(date.fromisoformat(after), style, today=today)
-            return _("Due {day}").format(day=day)
-    return _("Remark")
 
 
 def _funnel(

@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
+from metrics.models import DangerPoint
 from pipeline.models import (
     Activity,
     Contact,
@@ -109,6 +110,14 @@ def _invitation(workspace: Workspace) -> int:
         return int(invitation.pk)
 
 
+def _danger_point(workspace: Workspace) -> int:
+    values = {"pipeline": workspace.pipeline, "opened_quarter": "2026-Q2", "opened_at": NOW}
+    with company_context(workspace.company.pk):
+        stage = workspace.stages["Held"]
+        found, _new = DangerPoint.objects.get_or_create(stage=stage, defaults=values)
+        return int(found.pk)
+
+
 def _waiting_mail(workspace: Workspace) -> int:
     with company_context(workspace.company.pk):
         values = {
@@ -149,6 +158,7 @@ ARGUMENTS: dict[str, Value] = {
     "customer_id": lambda w: w.customers["Acme"].pk,
     "contact_id": _contact,
     "field": "amount",
+    "danger_point_id": _danger_point,
     "metrics:velocity_chart name": "trend",
     "metrics:funnel_chart name": "funnel",
 }

@@ -3,7 +3,14 @@
 import pytest
 
 from metrics.services.recompute import recompute_all
-from tests.personas import NOW, World, quiet_world, world  # noqa: F401  fixtures
+from tests.personas import (  # noqa: F401  fixtures
+    NOW,
+    World,
+    alpha,
+    committed_alpha,
+    quiet_world,
+    world,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Forms of the pages that are worked with: findings, danger points, reviews."""
