@@ -4,10 +4,11 @@ Each column comes as one aggregate value, not row by row: that transport is the 
 (docs/adr/0004-packed-paths.md). Several aggregates of one query see the rows in the same order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +90,24 @@ def stages_of(*, pipeline_id: int, kept: Sequence[tuple[int, str]] | None = None
         codes[stage_id] = codes.get(heir, 1)
     return StageList(
         tuple(i for i, _ in listed), tuple(name for _, name in listed), tuple(codes.items())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a snapshot was computed with. `zone`: None where it is the company's present one."""
+
+    stages: StageList
+    zone: ZoneInfo | None
+
+
+def basis_of(*, company: Company, pipeline_id: int, definitions: Mapping[str, Any]) -> Basis:
+    """The stages and the time zone that a snapshot says it was computed with."""
+    listed = list(zip(definitions["stage_ids"], definitions["stages"], strict=True))
+    elsewhere = definitions["timezone"] != company.timezone
+    return Basis(
+        stages_of(pipeline_id=pipeline_id, kept=listed),
+        ZoneInfo(definitions["timezone"]) if elsewhere else None,
     )
 
 
@@ -220,6 +239,20 @@ def read_rates(*, company: Company) -> Rates:
         table[currency, month - first] = rate
     table[0] = 1.0
     return Rates(first, table)
+
+
+def read_losses(*, company: Company, deal_ids: Int64) -> tuple[Int64, Int64]:
+    """[n] the lost reason and [n] the competitor of deals (ids, rising): ids, 0 where none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, coalesce(lost_reason_id, 0), coalesce(competitor_id, 0)"
+            " FROM pipeline_deal WHERE company_id = %s AND id = ANY(%s) ORDER BY id",
+            [company.pk, deal_ids.tolist()],
+        )
+        rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 3)
+    if not np.array_equal(rows[:, 0], deal_ids):
+        raise KeyError("a deal is not in the database, or the ids do not rise")
+    return rows[:, 1], rows[:, 2]
 
 
 def first_opened_on(*, company: Company) -> date | None:

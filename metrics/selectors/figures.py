@@ -1,7 +1,7 @@
 """The figures of a company's quarters, from the newest snapshots: what every surface reads."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Company
+from metrics.calc import read
 from metrics.calc.calendar import Quarter
 from metrics.calc.read import QuarterSnapshots, Snapshot, segment_figures
 from metrics.calc.segments import ALL
@@ -111,6 +112,18 @@ def all_figures(
     return out
 
 
+def usual_starts(
+    *, company: Company, start: date, pipeline_id: int | None = None
+) -> tuple[date, ...]:
+    """The first days of the quarters that are "usual" for the one that begins on `start`."""
+    pipeline_id = pipeline_id or default_pipeline(company=company)
+    quarters = _newest(company, pipeline_id, start, [ALL])
+    if start not in quarters:
+        return ()
+    usual = read.usual_quarters(_snapshots(quarters), quarters[start].label)
+    return tuple(quarter.start for quarter in usual)
+
+
 @dataclass(frozen=True, slots=True)
 class _Quarter:
     label: str
@@ -128,11 +141,7 @@ def _read(
     quarters = _newest(company, pipeline_id or default_pipeline(company=company), upto, segments)
     if not quarters:
         return {}
-    first = min(quarters)
-    snapshots = [
-        QuarterSnapshots(quarter.label, start, start == first, quarter.segments)
-        for start, quarter in quarters.items()
-    ]
+    snapshots = _snapshots(quarters)
     starts = {quarter.label: start for start, quarter in quarters.items()}
     found: dict[tuple[date, str], SegmentFigures] = {}
     # Each quarter is read by the options that it was computed with (docs/metrics.md, Snapshots).
@@ -149,6 +158,14 @@ def _read(
         ).items():
             found[starts[label], name] = figures
     return found
+
+
+def _snapshots(quarters: Mapping[date, _Quarter]) -> list[QuarterSnapshots]:
+    first = min(quarters)
+    return [
+        QuarterSnapshots(quarter.label, start, start == first, quarter.segments)
+        for start, quarter in quarters.items()
+    ]
 
 
 def _newest(

@@ -27,7 +27,14 @@ from metrics.calc.stored import DEFINITIONS
 from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
-from metrics.readers import StageList, first_opened_on, read_history, read_rates, stages_of
+from metrics.readers import (
+    StageList,
+    basis_of,
+    first_opened_on,
+    read_history,
+    read_rates,
+    stages_of,
+)
 from metrics.services.causes import Cause, facts_since
 from metrics.services.publish import Computed, Published, publish
 from metrics.services.usual_days import refresh_usual_days
@@ -244,18 +251,16 @@ def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) 
             None,
         )
     definitions = {**kept["definitions"], "code": settings.CODE_VERSION}
-    listed = list(zip(definitions["stage_ids"], definitions["stages"], strict=True))
-    stages = stages_of(pipeline_id=pipeline_id, kept=listed)
-    elsewhere = definitions["timezone"] != company.timezone
+    basis = basis_of(company=company, pipeline_id=pipeline_id, definitions=definitions)
     return _Frame(
         pipeline_id,
         quarter,
         "final",
         kept["as_of"],
-        stages,
+        basis.stages,
         definitions,
         kept["computed_at"],
-        ZoneInfo(definitions["timezone"]) if elsewhere else None,
+        basis.zone,
     )
 
 
