@@ -1,5 +1,6 @@
 """The audit trail as its page prints it: newest first, by pages, by kind and person."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from accounts.models import AuditEntry
 PAGE = 50
 _RECENT = 10_000  # entries whose kinds and people are offered as filters
 _LONGEST = 200
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_INTERNAL = frozenset({"version", "key"})  # say nothing to a reader
 PRODUCT = "product"  # who did it, when nobody signed in did
 
 
@@ -103,22 +106,26 @@ def _deed(row: AuditEntry, zone: ZoneInfo) -> Deed:
         who=row.actor_label,
         what=in_words(row.action),
         row=thing if row.object_id is None else f"{thing} {row.object_id}",
-        changes=_changes(row.before, row.after),
+        changes=_changes(row.before, row.after, zone),
     )
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo
+) -> tuple[Change, ...]:
     names = [*before, *(name for name in after if name not in before)]
     return tuple(
-        Change(name.replace("_", " "), _text(before.get(name)), _text(after.get(name)))
+        Change(name.replace("_", " "), _text(before.get(name), zone), _text(after.get(name), zone))
         for name in names
-        if before.get(name) != after.get(name)
+        if before.get(name) != after.get(name) and name not in _INTERNAL
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, zone: ZoneInfo) -> str:
     if value is None:
         return ""
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, dict):
         value = ", ".join(f"{key}: {part}" for key, part in value.items())
     elif isinstance(value, list):

@@ -40,9 +40,9 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("pointerdown", (event) => event.target.closest("[role=option]") && event.preventDefault());
 document.addEventListener("focusout", (event) => fieldOf(event.target) && shut(event.target));
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const { activeElement, body } = document;
   if (fieldOf(activeElement)) mark(activeElement);
   // What was settled is gone from the page: go on from its top.
-  else if (activeElement === body) document.querySelector("[data-rest]")?.focus();
+  else if (activeElement === body && ctx.request?.method !== "GET") document.querySelector("[data-rest]")?.focus();
 });
