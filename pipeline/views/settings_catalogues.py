@@ -6,6 +6,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -83,7 +84,9 @@ def _form(catalogue: Catalogue, entry: Entry | None, data: Any) -> EntryForm:
 
 
 def _deals(count: int) -> str:
-    return ngettext("{n} deal", "{n} deals", count).format(n=f"{count:,}")
+    return ngettext("{n} deal", "{n} deals", count).format(
+        n=number_format(count, force_grouping=True)
+    )
 
 
 @company_view("settings.view")

@@ -1,5 +1,6 @@
 """Before a change of settings restates closed quarters: which ones, and how many deals."""
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -21,7 +22,9 @@ def must_ask(form: SettingsForm, plan: Rewriting) -> bool:
 
 def warning(plan: Rewriting) -> str:
     """What the change does to closed quarters, in two sentences."""
-    deals = ngettext("{n} deal", "{n} deals", plan.deals).format(n=f"{plan.deals:,}")
+    deals = ngettext("{n} deal", "{n} deals", plan.deals).format(
+        n=number_format(plan.deals, force_grouping=True)
+    )
     said = ngettext(
         "This rewrites history: up to {deals} in {n} closed quarter, {quarters}. It gets a new"
         " version that says who changed what. The version before stays.",

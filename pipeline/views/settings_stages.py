@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -215,11 +216,12 @@ def _retire_page(
         " happened before counts for the stage that you choose from the running quarter on;"
         " closed quarters keep {name}.",
         stage.open,
-    ).format(n=f"{stage.open:,}", name=stage.name)
+    ).format(n=number_format(stage.open, force_grouping=True), name=stage.name)
     notice = ""
     if done is not None:
         notice = _("Moved: {moved}. Still here: {left}. Go on to move the rest.").format(
-            moved=f"{done.moved:,}", left=f"{done.left:,}"
+            moved=number_format(done.moved, force_grouping=True),
+            left=number_format(done.left, force_grouping=True),
         )
     elif stage.open > MOVED_AT_ONCE:
         notice = _("They move {n} at a time; the stage is retired with the last of them.").format(
