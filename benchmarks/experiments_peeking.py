@@ -1,0 +1,102 @@
+"""Somebody looks every day: was it ever said that two sides differ.
+
+Each path is one experiment, seen at the end of each day, by the always-valid interval and, for
+comparison, by an interval that is meant for a single look.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.experiments_company import START
+from metrics.calc.experiments.estimates import compared, welch, why_empty
+from metrics.calc.experiments.kinds import NotComputable, Question
+from metrics.calc.experiments.measures import Observations
+from metrics.calc.experiments.sequences import always_valid, conversions_differ, rates_differ
+from metrics.calc.uncertainty import Z
+
+BAR = math.log(40)  # the evidence that an always-valid 95 % interval asks of either side
+
+
+def counts_ever(
+    question: Question, pairs: Sequence[tuple[Observations, Observations]], days: np.ndarray
+) -> tuple[float, float]:
+    """The shares of pairs that were ever told apart: by the always-valid and by a z of 1.96."""
+    columns = []
+    for number, (baseline, test) in enumerate(pairs):
+        k1, n1 = _running(test, days)
+        k0, n0 = _running(baseline, days)
+        if question.measure == "opened_per_week":
+            n1, n0 = _weeks(test, days), _weeks(baseline, days)
+        columns.append(np.stack([k1, n1, k0, n0, np.full(len(days), float(number))]))
+    k1, n1, k0, n0, owner = np.concatenate(columns, axis=1)
+    some = (n1 > 0) & (n0 > 0)
+    k1, n1, k0, n0, owner = (x[some] for x in (k1, n1, k0, n0, owner))
+    if question.measure == "opened_per_week":
+        gain = _poisson_gain(k1, n1, k0, n0)
+        differ = rates_differ
+    else:
+        gain = _binomial_gain(k1, n1, k0, n0)
+        differ = conversions_differ
+    # Evidence at the pooled rate is an average of likelihood ratios, so it never exceeds the
+    # largest one, and its minimum does not either: only where that one is large need we look.
+    near = gain > BAR
+    told = np.zeros(len(gain), np.bool_)
+    if near.any():
+        told[near] = differ(k1[near], n1[near], k0[near], n0[near]) != 0
+    peeked = 2 * gain > Z**2
+    return len(np.unique(owner[told])) / len(pairs), len(np.unique(owner[peeked])) / len(pairs)
+
+
+def _running(side: Observations, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n = np.searchsorted(side.matured_on, days, side="right")
+    k = np.concatenate([[0.0], np.cumsum(side.value)])[n]
+    return k, n.astype(np.float64)
+
+
+def _weeks(side: Observations, days: np.ndarray) -> np.ndarray:
+    return np.clip(days + 1 - side.first_day, 0, side.days) / 7.0
+
+
+def _xlogx(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x * np.log(np.where(x > 0, x, 1) / np.where(y > 0, y, 1)), 0.0)
+
+
+def _binomial_gain(k1: np.ndarray, n1: np.ndarray, k0: np.ndarray, n0: np.ndarray) -> np.ndarray:
+    """ln of the largest likelihood with two conversions over the largest with one."""
+    pooled = (k1 + k0) / (n1 + n0)
+    return (
+        _xlogx(k1, n1 * pooled)
+        + _xlogx(n1 - k1, n1 * (1 - pooled))
+        + _xlogx(k0, n0 * pooled)
+        + _xlogx(n0 - k0, n0 * (1 - pooled))
+    )
+
+
+def _poisson_gain(x1: np.ndarray, t1: np.ndarray, x0: np.ndarray, t0: np.ndarray) -> np.ndarray:
+    pooled = (x1 + x0) / (t1 + t0)
+    return _xlogx(x1, t1 * pooled) + _xlogx(x0, t0 * pooled)
+
+
+def means_ever(pairs: Sequence[tuple[Observations, Observations]]) -> tuple[float, float]:
+    told = peeked = 0
+    for baseline, test in pairs:
+        none = 1.0 if baseline.measure == "deal_size" else 0.0
+        looks = np.union1d(baseline.matured_on, test.matured_on).tolist()
+        always = once = False
+        for day in looks:
+            if day < START or always:
+                continue
+            sides = baseline.until(day), test.until(day)
+            if why_empty(*sides) is not None:
+                continue
+            found = always_valid(*sides)
+            if not isinstance(found, NotComputable):
+                always |= not found.interval[0] <= none <= found.interval[1]
+            low, high = welch(compared(sides[1]), compared(sides[0])).interval()
+            # On the scale of the comparison, on which no effect is 0 for sizes too.
+            once |= not low <= 0 <= high
+        told += always
+        peeked += once
+    return told / len(pairs), peeked / len(pairs)
