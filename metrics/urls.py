@@ -11,11 +11,21 @@ from metrics.views.danger_point import (
 from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
 from metrics.views.funnel import funnel, funnel_chart
+from metrics.views.scenarios import (
+    scenario,
+    scenario_add,
+    scenario_overwrite,
+    scenario_restore,
+    scenario_withdraw,
+)
 from metrics.views.velocity import velocity, velocity_chart
+from metrics.views.what_if import what_if, what_if_chart
 
 _CHART = r"chart/(?P<name>[a-z]+)\.(?P<kind>csv|svg)$"
 
 _POINT = "danger-points/<int:danger_point_id>/"
+
+_SCENARIO = "simulator/scenarios/<int:scenario_id>/"
 
 app_name = "metrics"
 urlpatterns = [
@@ -32,5 +42,12 @@ urlpatterns = [
     path(f"{_POINT}owner/", danger_owner, name="danger_owner"),
     path(f"{_POINT}due/", danger_due, name="danger_due"),
     path(f"{_POINT}remark/", danger_remark, name="danger_remark"),
+    path("simulator/", what_if, name="what_if"),
+    re_path(rf"^simulator/{_CHART}", what_if_chart, name="what_if_chart"),
+    path("simulator/scenarios/add/", scenario_add, name="scenario_add"),
+    path(_SCENARIO, scenario, name="scenario"),
+    path(f"{_SCENARIO}overwrite/", scenario_overwrite, name="scenario_overwrite"),
+    path(f"{_SCENARIO}withdraw/", scenario_withdraw, name="scenario_withdraw"),
+    path(f"{_SCENARIO}restore/", scenario_restore, name="scenario_restore"),
     path("definitions/", definitions, name="definitions"),
 ]

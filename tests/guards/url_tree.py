@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import DangerPoint
+from metrics.models import DangerPoint, Scenario
 from pipeline.models import (
     Activity,
     Contact,
@@ -130,6 +130,21 @@ def _waiting_mail(workspace: Workspace) -> int:
         return int(found.pk)
 
 
+def _scenario(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "pipeline": workspace.pipeline,
+            "quarter": "2026-Q1",
+            "changes": {"c": "3"},
+            "owner": workspace.user(Role.MANAGER),
+            "created_at": NOW,
+            "changed_at": NOW,
+        }
+        name = f"{workspace.company.name} shorter cycle"
+        found, _new = Scenario.objects.get_or_create(name=name, defaults=values)
+        return int(found.pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
@@ -159,7 +174,9 @@ ARGUMENTS: dict[str, Value] = {
     "contact_id": _contact,
     "field": "amount",
     "danger_point_id": _danger_point,
+    "scenario_id": _scenario,
     "metrics:velocity_chart name": "trend",
+    "metrics:what_if_chart name": "scenarios",
     "metrics:funnel_chart name": "funnel",
 }
 
