@@ -10,13 +10,32 @@ from metrics.views.danger_point import (
 )
 from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
+from metrics.views.finding_form import finding_add, finding_deals, finding_edit
+from metrics.views.findings import (
+    deal_findings,
+    finding,
+    finding_export,
+    finding_list_page,
+    finding_put_back,
+    finding_withdraw,
+)
 from metrics.views.funnel import funnel, funnel_chart
+from metrics.views.funnel_deals import funnel_deals, funnel_deals_file
+from metrics.views.funnel_reasons import funnel_reasons
 from metrics.views.scenarios import (
     scenario,
     scenario_add,
     scenario_overwrite,
     scenario_restore,
     scenario_withdraw,
+)
+from metrics.views.themes import (
+    theme_add,
+    theme_list_page,
+    theme_merge,
+    theme_rename,
+    theme_restore,
+    theme_retire,
 )
 from metrics.views.velocity import velocity, velocity_chart
 from metrics.views.what_if import what_if, what_if_chart
@@ -27,12 +46,19 @@ _POINT = "danger-points/<int:danger_point_id>/"
 
 _SCENARIO = "simulator/scenarios/<int:scenario_id>/"
 
+_FINDING = "findings/<int:finding_id>/"
+
+_THEME = "settings/themes/<int:theme_id>/"
+
 app_name = "metrics"
 urlpatterns = [
     path("velocity/", velocity, name="velocity"),
     re_path(rf"^velocity/{_CHART}", velocity_chart, name="velocity_chart"),
     path("funnel/", funnel, name="funnel"),
     re_path(rf"^funnel/{_CHART}", funnel_chart, name="funnel_chart"),
+    path("funnel/deals/", funnel_deals, name="funnel_deals"),
+    path("funnel/deals/deals.csv", funnel_deals_file, name="funnel_deals_file"),
+    path("funnel/reasons/", funnel_reasons, name="funnel_reasons"),
     path("danger-points/", danger_list, name="danger_list"),
     path("danger-points/agenda.csv", danger_export, name="danger_export"),
     path("danger-points/open/", danger_open, name="danger_open"),
@@ -42,6 +68,21 @@ urlpatterns = [
     path(f"{_POINT}owner/", danger_owner, name="danger_owner"),
     path(f"{_POINT}due/", danger_due, name="danger_due"),
     path(f"{_POINT}remark/", danger_remark, name="danger_remark"),
+    path("findings/", finding_list_page, name="finding_list"),
+    path("findings/findings.csv", finding_export, name="finding_export"),
+    path("findings/add/", finding_add, name="finding_add"),
+    path("findings/deals/", finding_deals, name="finding_deals"),
+    path(_FINDING, finding, name="finding"),
+    path(f"{_FINDING}edit/", finding_edit, name="finding_edit"),
+    path(f"{_FINDING}withdraw/", finding_withdraw, name="finding_withdraw"),
+    path(f"{_FINDING}put-back/", finding_put_back, name="finding_put_back"),
+    path("deals/<int:deal_id>/findings/", deal_findings, name="deal_findings"),
+    path("settings/themes/", theme_list_page, name="theme_list"),
+    path("settings/themes/add/", theme_add, name="theme_add"),
+    path(f"{_THEME}rename/", theme_rename, name="theme_rename"),
+    path(f"{_THEME}merge/", theme_merge, name="theme_merge"),
+    path(f"{_THEME}retire/", theme_retire, name="theme_retire"),
+    path(f"{_THEME}restore/", theme_restore, name="theme_restore"),
     path("simulator/", what_if, name="what_if"),
     re_path(rf"^simulator/{_CHART}", what_if_chart, name="what_if_chart"),
     path("simulator/scenarios/add/", scenario_add, name="scenario_add"),

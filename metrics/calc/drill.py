@@ -103,7 +103,8 @@ def figure_mask(
         return mask
     if figure not in LEVELLED or level not in LOST_LEVELS:
         raise NoSuchFigureError(f"{figure} has no reason {level!r}")
-    return mask & (work.history.lost_level == LOST_LEVELS.index(level))
+    levelled: Bool = mask & (work.history.lost_level == LOST_LEVELS.index(level))
+    return levelled
 
 
 def deals_behind(
@@ -134,4 +135,5 @@ def amount_of(work: QuarterWork, deals: Int64) -> tuple[float | None, int]:
 
 
 def _lost_at(work: QuarterWork, at: int) -> Bool:
-    return work.lost_known & (work.states.furthest == at)
+    lost: Bool = work.lost_known & (work.states.furthest == at)
+    return lost

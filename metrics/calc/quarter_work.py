@@ -65,17 +65,17 @@ class QuarterWork:
     @property
     def cohort_won(self) -> Bool:
         """Of the cohort, won as of the moment: in the quarter or since."""
-        return self.cohort & (self.states.outcome == WON)
+        return self._ended(WON)
 
     @property
     def cohort_lost(self) -> Bool:
         """Of the cohort, lost as of the moment, at whichever stage."""
-        return self.cohort & (self.states.outcome == LOST)
+        return self._ended(LOST)
 
     @property
     def cohort_pending(self) -> Bool:
         """Of the cohort, still under way as of the moment."""
-        return self.cohort & (self.states.outcome == OPEN)
+        return self._ended(OPEN)
 
     @property
     def lost_known(self) -> Bool:
@@ -126,6 +126,10 @@ class QuarterWork:
         """Reached stage `at` in the quarter and stood in it: those of Kaplan-Meier."""
         reached = self.states.reached_on[:, at - 1]
         return self._within(reached) & self.states.visited[:, at - 1] & self.known
+
+    def _ended(self, outcome: int) -> Bool:
+        ended: Bool = self.cohort & (self.states.outcome == outcome)
+        return ended
 
     def _within(self, days: Int32) -> npt.NDArray[np.bool_]:
         return (days >= self.first_day) & (days < self.end_day)

@@ -61,7 +61,7 @@ def quarter_deals(
     rows = _newest(company, pipeline_id, starts, segment)
     behind = _behind([row["quarter_start"] for row in rows], now)
     bases: dict[str, Basis] = {}
-    groups: dict[Basis, list[tuple[Mapping[str, Any], datetime]]] = {}
+    groups: dict[Basis, list[tuple[dict[str, Any], datetime]]] = {}
     for row in rows:
         key = repr([row["definitions"][name] for name in ("stage_ids", "stages", "timezone")])
         if key not in bases:
