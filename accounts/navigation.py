@@ -168,6 +168,13 @@ SETTINGS: tuple[tuple[str | Promise, tuple[Setting, ...]], ...] = (
             _catalogue("sources", _("Sources"), _("Where deals come from"), "globe"),
             _catalogue("lost-reasons", _("Lost reasons"), _("Why deals are lost"), "circle-help"),
             _catalogue("competitors", _("Competitors"), _("Whom deals are lost to"), "flag"),
+            Setting(
+                "metrics:theme_list",
+                _("Themes"),
+                _("What buyers worry about, in your own words"),
+                "theme.manage",
+                icon="message-circle",
+            ),
             _catalogue("reps", _("Reps"), _("Who sells, and who signs in as whom"), "user"),
             _catalogue("teams", _("Teams"), _("Who sells together"), "users"),
             Setting(

@@ -12,9 +12,10 @@ from accounts.models import Company
 from accounts.permissions import allows
 from metrics.models import Answer, Finding, Review
 from metrics.permissions import FINDING_ADD
+from metrics.selectors.finding_deals import own_reps
 from metrics.selectors.finding_sources import SOURCES
 from pipeline import rules
-from pipeline.models import Activity, Deal, Material, Note, Rep, Stage
+from pipeline.models import Activity, Deal, Material, Note, Stage
 from pipeline.services.history import NotFound
 from pipeline.services.refusals import refuse
 
@@ -139,15 +140,6 @@ def check_deals(deal_ids: Iterable[int], *, stage: Stage) -> tuple[Deal, ...]:
     return found
 
 
-def own_reps(by: Actor) -> frozenset[int]:
-    """The reps that the actor is."""
-    if by.user_id is None:
-        return frozenset()
-    return frozenset(
-        Rep.objects.filter(membership__user_id=by.user_id).values_list("pk", flat=True)
-    )
-
-
 def check_own(by: Actor, *, changed: Sequence[Deal], tied: int, evidence: frozenset[int]) -> None:
     """A rep ties findings to own deals only, and to at least one; managers to any.
 
@@ -156,7 +148,7 @@ def check_own(by: Actor, *, changed: Sequence[Deal], tied: int, evidence: frozen
     """
     if by.manages:
         return
-    mine = own_reps(by)
+    mine = own_reps(user_id=by.user_id)
     about = Deal.objects.filter(pk__in=evidence).exclude(rep_id__in=mine)
     if any(deal.rep_id not in mine for deal in changed) or about.exists():
         raise NotAllowed(_("You record findings on your own deals. Ask a manager for this one."))

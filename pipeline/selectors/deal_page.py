@@ -75,6 +75,7 @@ class DealPage:
     next_tone: str
     facts: tuple[Fact, ...]
     learned: tuple[Fact, ...]  # why it was won or lost
+    member_id: int | None  # the membership of its rep, who signs in
     customer_id: int | None
     customer: str
     contacts: tuple[Person, ...]
@@ -141,6 +142,7 @@ class _Writer:
             next_tone=step_tone,
             facts=self.facts(),
             learned=self.learned(),
+            member_id=deal.rep.membership_id if deal.rep else None,
             customer_id=deal.customer_id,
             customer=deal.customer.name if deal.customer else "",
             contacts=people,

@@ -62,6 +62,7 @@ class Entry:
     texts: tuple[Text, ...] = ()
     correct_id: int = 0
     note_for: int = 0  # a call or meeting without a note
+    evidence: str = ""  # how a finding names it: "activity=3", "note=5"
     put_back_id: int = 0  # an e-mail that may go back to the tray: nobody wrote a note about it
 
 

@@ -45,6 +45,7 @@ def notes(ids: Sequence[int], reading: Reading) -> dict[tuple[str, int], Entry]:
             time=time_of(note.written_at, reading),
             who=_writer(note),
             texts=(_note_text(note),),
+            evidence=f"note={note.pk}",
         )
     return found
 
@@ -89,6 +90,7 @@ def _talk(talk: Activity, notes: Sequence[Any], mail: Any, reading: Reading) -> 
         lines=tuple(lines),
         texts=tuple(texts),
         note_for=0 if texts else talk.pk,
+        evidence=f"activity={talk.pk}",
         put_back_id=mail.pk if mail is not None and not notes else 0,
     )
 

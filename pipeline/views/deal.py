@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
 from accounts.actors import Actor
-from accounts.permissions import allows
+from accounts.permissions import allows, policy
 from pipeline.forms.fields import new_key
 from pipeline.forms.notes import NoteForm
 from pipeline.permissions import DEAL_CHANGE, DEAL_MOVE, MAIL_ASSIGN
@@ -36,6 +36,8 @@ class Links:
     note: str
     activity: str
     contact_add: str
+    findings: str  # what was learned from it; "" where there is no such page
+    finding_add: str  # "" for who may not
 
 
 def deal_url(request: HttpRequest, deal_id: int) -> str:
@@ -91,7 +93,7 @@ def _context(request: HttpRequest, deal_id: int, query: QueryDict) -> dict[str, 
             final_before=final_before(company=company, now=now),
         ),
     )
-    links = _links(request, page)
+    links = _links(request, page, by)
     return {
         "deal": page,
         "timeline": story,
@@ -117,7 +119,18 @@ def _query(page: str, kind: str, number: int | None) -> str:
     return f"{page}?{urlencode(pairs)}" if pairs else page
 
 
-def _links(request: HttpRequest, page: DealPage) -> Links:
+def _finding_add(request: HttpRequest, page: DealPage, by: Actor) -> str:
+    """The form for a finding about this deal, which stands in the app above; reps: own deals."""
+    membership = request.membership  # type: ignore[attr-defined]
+    if by.role is None or by.role not in policy().get("finding.add", frozenset()):
+        return ""
+    if not by.manages and page.member_id != membership.pk:
+        return ""
+    url = answers.address_or_none("metrics:finding_add", company_slug=request.company.slug)  # type: ignore[attr-defined]
+    return f"{url}?deal={page.id}" if url else ""
+
+
+def _links(request: HttpRequest, page: DealPage, by: Actor) -> Links:
     slug = request.company.slug  # type: ignore[attr-defined]
 
     def to(name: str, **more: int) -> str:
@@ -132,6 +145,10 @@ def _links(request: HttpRequest, page: DealPage) -> Links:
         note=to("note_add", deal_id=page.id),
         activity=to("activity_add", deal_id=page.id),
         contact_add=to("contact_add", customer_id=page.customer_id) if page.customer_id else "",
+        findings=answers.address_or_none(
+            "metrics:deal_findings", company_slug=slug, deal_id=page.id
+        ),
+        finding_add=_finding_add(request, page, by),
     )
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.permissions import allows
-from pipeline.permissions import SETTINGS_CHANGE
+from pipeline.permissions import SETTINGS_CHANGE, THEME_MANAGE
 from pipeline.selectors.settings_catalogues import CATALOGUES
 from pipeline.services.history import NotFound
 from pipeline.tasks import wake
@@ -51,6 +51,10 @@ def frame(request: HttpRequest) -> dict[str, object]:
     ]
     role = actor_of(request).role
     slug = request.company.slug  # type: ignore[attr-defined]
+    # Findings count under themes, so their page stands in the app above this one.
+    themes = answers.address_or_none("metrics:theme_list", company_slug=slug)
+    if themes and role is not None and allows(role, THEME_MANAGE):
+        pages.insert(-2, (_("Themes"), themes))
     return {
         "settings_url": answers.address_or_none("accounts:settings", company_slug=slug),
         "sections": tuple(Section(text, u, request.path.startswith(u)) for text, u in pages),
