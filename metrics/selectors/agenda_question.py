@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from metrics.calc.danger_states import STATES
+from metrics.calc.segments import ALL
 from metrics.selectors.filters import question_from
 
 
@@ -46,11 +47,15 @@ def agenda_question(query: Mapping[str, Sequence[str]]) -> AgendaQuestion:
     if owner and not (owner.isascii() and owner.isdecimal() and len(owner) < 10):
         notices.append(_("There is no such owner; everybody's are shown."))
         owner = ""
+    segment = _last(query, "seg")
+    if segment and read.segment == ALL != segment:
+        notices.append(_("There is no such segment; every one is shown."))
+        segment = ""
     return AgendaQuestion(
         state=state,
         owner=int(owner) if owner else None,
         mine=_last(query, "mine") == "1",
-        segment=read.segment if _last(query, "seg") else "",
+        segment=read.segment if segment else "",
         notices=tuple(notices),
     )
 

@@ -233,7 +233,7 @@ def _lede(now: StageFigures | None, newest: QuarterStages | None, style: Style) 
     ).format(
         n=formats.number(exits, style),
         quarter=quarter,
-        lost=formats.rate_of(now.lost_at, exits, style),
+        lost=formats.rate(now.lost_at, exits, style),
     )
     cost = cost_text(now, style)
     return f"{said} {cost}." if cost else said

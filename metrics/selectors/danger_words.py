@@ -28,6 +28,7 @@ class DueText:
     """A due day as it is printed; `iso` fills the form's field."""
 
     text: str
+    day: str
     iso: str
     overdue: bool
 
@@ -51,7 +52,7 @@ def due_text(due_on: date | None, *, ended: bool, today: date, style: Style) -> 
     day = formats.day(due_on, style, today=today)
     overdue = due_on < today and not ended
     said = _("Overdue since {day}") if overdue else _("Due {day}")
-    return DueText(said.format(day=day), due_on.isoformat(), overdue)
+    return DueText(said.format(day=day), day, due_on.isoformat(), overdue)
 
 
 def possible_owners() -> tuple[tuple[int, str], ...]:

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from accounts.errors import DomainError, NotAllowed
 from accounts.models import AuditEntry
@@ -39,7 +40,8 @@ def point(opened: Opened) -> DangerPoint:
 
 
 def change(workspace: Workspace, opened: Opened, to: str, **values: Any) -> DangerPoint:
-    values.setdefault("version", point(opened).version)
+    if "version" not in values:
+        values["version"] = point(opened).version
     values.setdefault("by", workspace.actor(Role.MANAGER))
     return set_state(danger_point_id=opened.danger_point_id, to=to, now=NOW, **values)
 
@@ -288,7 +290,7 @@ def test_eight_who_open_it_at_once_get_one(committed_alpha: Workspace) -> None:
     assert kinds(results) == {"Opened": THREADS}
     assert len({r.danger_point_id for r in results}) == 1
     assert sorted(r.existed for r in results) == [False] + [True] * (THREADS - 1)
-    with company_context(committed_alpha.company.pk):
+    with company_context(committed_alpha.company.pk), transaction.atomic():
         assert DangerPoint.objects.count() == 1
         assert audited() == ["danger_point.opened"]
 
