@@ -200,7 +200,7 @@ def corrects_the_win(manager: Person, deal_id: int) -> None:
     form = manager.form("Correct a move")
     manager.hand.set_day(form.get_by_label("Day", exact=True), date(2026, 3, 31))
     manager.hand.set_time(form.get_by_label("Time", exact=True), time(15, 0))
-    manager.hand.write(form.get_by_label("Reason"), "Signed on Tuesday")
+    manager.hand.write(form.get_by_label("Reason", exact=True), "Signed on Tuesday")
     manager.hand.press(form.get_by_role("button", name="Correct it"))
     manager.told("Corrected. The old entry stays in the history")
     expect(manager.main.get_by_text("Signed on Tuesday").first).to_be_visible()
