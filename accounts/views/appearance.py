@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.access import public_view
 from accounts.services.appearance import choose_appearance
+from accounts.views.reading import user_id_of
 
 
 @public_view
@@ -20,7 +21,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
         target = "/"
     response = HttpResponseRedirect(target)
     theme, locale = request.POST.get("theme"), request.POST.get("locale")
-    choose_appearance(user_id=request.user.pk, theme=theme, locale=locale)
+    choose_appearance(user_id=user_id_of(request), theme=theme, locale=locale)
     if locale in dict(settings.LANGUAGES):
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,

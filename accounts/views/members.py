@@ -23,6 +23,7 @@ from accounts.selectors.members import member, members
 from accounts.services.invitation_mail import send_invitation
 from accounts.services.invitations import Sent, invite, resend, revoke
 from accounts.services.members import change_role, remove_member
+from accounts.views.reading import user_id_of
 
 
 @company_view("member.view")
@@ -78,7 +79,7 @@ def invitation_revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
 @require_POST
 def member_role(request: HttpRequest, membership_id: int) -> HttpResponse:
     """Give a member another role."""
-    found = member(membership_id=membership_id, user_id=request.user.pk)
+    found = member(membership_id=membership_id, user_id=user_id_of(request))
     if found is None:
         raise Http404
     form = RoleForm(request.POST)
@@ -97,7 +98,7 @@ def member_role(request: HttpRequest, membership_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_remove(request: HttpRequest, membership_id: int) -> HttpResponse:
     """Say what the end of a membership means, then end it (`sure`)."""
-    found = member(membership_id=membership_id, user_id=request.user.pk)
+    found = member(membership_id=membership_id, user_id=user_id_of(request))
     if found is None:
         raise Http404
     if not request.POST.get("sure"):
@@ -156,7 +157,7 @@ def _page(
 ) -> HttpResponse:
     role = Role(request.membership.role)  # type: ignore[attr-defined]
     context: dict[str, Any] = {
-        "members": members(user_id=request.user.pk),
+        "members": members(user_id=user_id_of(request)),
         "invitations": waiting_invitations(now=timezone.now()),
         "roles": list(Role),
         "form": form,

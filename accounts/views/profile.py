@@ -17,6 +17,7 @@ from accounts.selectors.second_factor import factors_of
 from accounts.selectors.sign_ins import sign_ins_of
 from accounts.services.profile import change_profile
 from accounts.services.sign_ins import sign_out_one, sign_out_others
+from accounts.views.reading import user_id_of
 
 
 @public_view
@@ -30,10 +31,10 @@ def profile(request: HttpRequest) -> HttpResponse:
         initial={"name": user.name, "shortcuts": user.shortcuts},  # type: ignore[union-attr]
     )
     if request.method == "POST" and form.is_valid():
-        change_profile(user_id=user.pk, **form.cleaned_data)
+        change_profile(user_id=user_id_of(request), **form.cleaned_data)
         messages.success(request, _("Saved"))
         return redirect("accounts:profile")
-    context = {"form": form, "has_factor": bool(factors_of(user_id=user.pk))}
+    context = {"form": form, "has_factor": bool(factors_of(user_id=user_id_of(request)))}
     status = 422 if form.is_bound else 200
     return render(request, "accounts/profile.html", context, status=status)
 
@@ -43,7 +44,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @login_required
 def sign_ins(request: HttpRequest) -> HttpResponse:
     """Where the person is signed in; one of them, or all others, can be ended."""
-    user_id, key = request.user.pk, request.session.session_key or ""
+    user_id, key = user_id_of(request), request.session.session_key or ""
     if request.method == "POST":
         one = request.POST.get("sign_in", "")
         if one.isascii() and one.isdigit() and len(one) < 19:
@@ -65,7 +66,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     target = request.GET.get("next", "/")
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = "/"
-    if factors_of(user_id=request.user.pk):
+    if factors_of(user_id=user_id_of(request)):
         return redirect(target)
-    context = {"companies": asked_of(user_id=request.user.pk)}
+    context = {"companies": asked_of(user_id=user_id_of(request))}
     return render(request, "accounts/second_factor.html", context)

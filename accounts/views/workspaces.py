@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import public_view
 from accounts.selectors.memberships import workspaces_of
+from accounts.views.reading import user_id_of
 
 
 @public_view
@@ -14,7 +15,7 @@ from accounts.selectors.memberships import workspaces_of
 @login_required
 def company_list(request: HttpRequest) -> HttpResponse:
     """The workspaces of the signed-in user; with only one, go straight in."""
-    companies = workspaces_of(user_id=request.user.pk)
+    companies = workspaces_of(user_id=user_id_of(request))
     if len(companies) == 1 and "all" not in request.GET:
         return redirect("metrics:velocity", company_slug=companies[0].slug)
     return render(request, "accounts/company_list.html", {"companies": companies})

@@ -164,7 +164,7 @@ def _refused(
         )
     back = answers.came_from(request, default=answers.board_url(request))
     form.data = form.data.copy()  # type: ignore[attr-defined]
-    form.data["version"] = str(deal.version)
+    form.data["version"] = str(deal.version)  # type: ignore[index]
     return _form_page(request, deal, form, back, status)
 
 

@@ -97,4 +97,4 @@ def _within_limits(company_id: int) -> bool:
     """May this company get one more message in this minute?"""
     request = HttpRequest()
     request.method = "POST"
-    return ratelimit.consume(request, action="mail_received", key=str(company_id))
+    return bool(ratelimit.consume(request, action="mail_received", key=str(company_id)))

@@ -18,6 +18,7 @@ from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.models import Company
 from accounts.selectors.second_factor import factors_of
+from accounts.views.reading import user_id_of
 from pipeline.forms.company import CompanyForm
 from pipeline.models import Deal
 from pipeline.services.company_settings import (
@@ -51,7 +52,7 @@ def settings_company(request: HttpRequest) -> HttpResponse:
         refuse_stale(kept=kept, seen=seen, wanted=wanted)
     except DomainError as refusal:
         return _stale(request, form, refusal)
-    if wanted.require_mfa and not kept.require_mfa and not factors_of(user_id=request.user.pk):
+    if wanted.require_mfa and not kept.require_mfa and not factors_of(user_id=user_id_of(request)):
         form.add_error(
             "require_mfa", _("Set up your own second factor first, so that you stay in.")
         )

@@ -1,10 +1,9 @@
 """`migrate` as the owner role, then row security and grants on every table."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.migrate import Command as Migrate
 
 from accounts.tenancy.row_security import secure
@@ -13,7 +12,7 @@ from accounts.tenancy.row_security import secure
 class Command(Migrate):
     help = "Migrate as the owner role and secure every table for the runtime role."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
 
