@@ -12,7 +12,7 @@ STATES: tuple[State, ...] = (*OPEN, *ENDED)
 # One that has ended is opened again before it ends otherwise, so that its log says why.
 _MOVES: dict[State, tuple[State, ...]] = {
     "watching": ("working", "resolved", "dismissed"),
-    "working": ("watching", "resolved", "dismissed"),
+    "working": ("resolved", "watching", "dismissed"),
     "resolved": ("working", "watching"),
     "dismissed": ("working", "watching"),
 }

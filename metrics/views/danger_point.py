@@ -79,6 +79,7 @@ def _context(request: HttpRequest, danger_point_id: int, **bound: forms.Form) ->
             name: point_url(request, page.id, f"danger_{name}")
             for name in ("state", "owner", "due", "remark")
         },
+        "findings": [(row, _finding_url(request, row.id)) for row in page.findings],
         "findings_url": _findings_url(request, page),
         "finding_url": _finding_add_url(request, page),
     }
@@ -88,6 +89,11 @@ def _findings_url(request: HttpRequest, page: DangerPointPage) -> str:
     slug = request.company.slug  # type: ignore[attr-defined]
     url = answers.address_or_none("metrics:finding_list", company_slug=slug)
     return f"{url}?stage={page.stage_ids[-1]}" if url else ""
+
+
+def _finding_url(request: HttpRequest, finding_id: int) -> str:
+    slug = request.company.slug  # type: ignore[attr-defined]
+    return answers.address_or_none("metrics:finding", company_slug=slug, finding_id=finding_id)
 
 
 def _finding_add_url(request: HttpRequest, page: DangerPointPage) -> str:
