@@ -116,10 +116,14 @@ class Observations:
         return Level(value, self.size, k, self.young)
 
     def until(self, day: int) -> "Observations":
-        """Only what had matured by the end of `day`, as if looked at then; counts beside kept."""
+        """Only what had matured by the end of `day`, as if looked at then.
+
+        The counts beside stay those of now, but for the mature deals of a conversion.
+        """
         m = int(np.searchsorted(self.matured_on, day, side="right"))
         return replace(
             self,
+            mature=m if self.measure in ("won_within", "passed_within") else self.mature,
             deal=self.deal[:m],
             started_on=self.started_on[:m],
             matured_on=self.matured_on[:m],

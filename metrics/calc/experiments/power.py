@@ -1,9 +1,9 @@
 """Can this team see the effect in the time that it plans, and what to do where it cannot.
 
 Fixed-horizon planning: one look at the planned end, two-sided at 5 %, with 80 % power, by the
-usual normal approximations (for conversions that of Fleiss 1981, pooled under "no effect"; for
-rates on the logarithm; for means Welch's t as a normal with its own spread). A deal counts once it
-is mature, so the last D days of the plan bring openings but no observations.
+usual approximations: for conversions that of Fleiss (1981), pooled under "no effect"; for rates by
+their roots (Huffman 1984, Applied Statistics 33, 224-226); for means the noncentral t. A deal
+counts once it is mature, so the last D days of the plan bring openings but no observations.
 """
 
 import math
@@ -183,9 +183,7 @@ def power_of(ground: Ground, goal: Goal, size: float, n0: float, n1: float) -> f
     if ground.measure == "opened_per_week":
         if effect <= 0:
             return 0.0
-        # Expected events: those of the test are the inflow times the effect.
-        error = math.sqrt(1 / n0 + 1 / (n1 * effect))
-        return float(special.ndtr(abs(math.log(effect)) / error - Z))
+        return float(special.ndtr(abs(math.sqrt(effect) - 1) / _root_error(n0, n1) - Z))
     if min(n0, n1) < 2:
         return 0.0
     if ground.measure == "deal_size":
@@ -202,6 +200,14 @@ def power_of(ground: Ground, goal: Goal, size: float, n0: float, n1: float) -> f
     freedom = n0 + n1 - 2
     far = float(special.stdtrit(freedom, 0.975))
     return float(1 - special.nctdtr(freedom, distance / error, far))
+
+
+def _root_error(n0: float, n1: float) -> float:
+    """The standard error of the root of a ratio of rates, whose spread hangs on no rate.
+
+    `n0` and `n1` are the events to expect on both sides without an effect.
+    """
+    return math.sqrt(1 / n0 + 1 / n1) / 2
 
 
 def _largest(ground: Ground, goal: Goal) -> float:
@@ -311,8 +317,7 @@ def _told(ground: Ground, goal: Goal, size: float, n0: float, n1: float) -> bool
         p1 -= goal.sign * min(abs(effect), _Z_POWER * error)
         return bool(conversions_differ(one(p1 * n1), one(n1), one(p0 * n0), one(n0))[0])
     if ground.measure == "opened_per_week":
-        error = math.sqrt(1 / n0 + 1 / (n1 * effect))
-        seen = math.exp(math.log(effect) - goal.sign * _Z_POWER * error)
+        seen = (math.sqrt(effect) - goal.sign * _Z_POWER * _root_error(n0, n1)) ** 2
         # Exposure in units in which the baseline has one event each.
         return bool(rates_differ(one(n1 * seen), one(n1), one(n0), one(n0))[0])
     if min(n0, n1) < 2 or ground.spread == 0:

@@ -42,7 +42,7 @@ LEVEL = 0.95
 # The prior variance of the effect in units of the spread between cases is 1 / _NARROW: tuned to
 # five to fifty cases per side. Fixed before any data.
 _NARROW = 2.0
-_HALVINGS = 44
+_HALVINGS = 32
 _LOG_RATIOS = (-12.0, 12.0)
 
 

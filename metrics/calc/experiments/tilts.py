@@ -24,13 +24,14 @@ import numpy as np
 
 from metrics.calc.history import Float
 
-# Fixed before any data. Shifts of the log odds ratio (of the log ratio for counts) that tens to
-# hundreds of cases per side can tell; parts of it from a fifth to four fifths.
-_PARTS = (0.2, 0.35, 0.5, 0.65, 0.8)
-_ODDS_SHIFTS = (0.5, 0.8, 1.3, 2.1)
-_RATE_SHIFTS = (0.2, 0.35, 0.6, 1.0, 1.7)
+# Fixed before any data, with what weight each gets. Parts: as if the test had from a thirtieth to
+# thirty times the cases of the baseline. Shifts of the log odds ratio, of the log ratio for counts:
+# most weight on what tens to hundreds of cases per side can tell, some on what thousands can.
+_PARTS = {0.03: 0.2, 0.12: 1, 0.3: 4, 0.5: 4, 0.7: 4, 0.88: 1, 0.97: 0.2}
+_ODDS_SHIFTS = {0.12: 0.2, 0.25: 0.6, 0.5: 3, 0.8: 4, 1.3: 4, 2.1: 3}
+_RATE_SHIFTS = {0.1: 0.2, 0.2: 2, 0.35: 4, 0.6: 4, 1.0: 3, 1.7: 1}
 _GOLDEN = (5**0.5 - 1) / 2
-_STEPS = 44  # of the golden section: 0.618^44 is 6e-10 of where it started
+_STEPS = 34  # of the golden section: 0.618^34 is 8e-8 of where it started
 _LOG_EVENTS = (-14.0, 21.0)  # ln of any number of events to expect in a baseline
 
 
@@ -40,13 +41,13 @@ def difference_evidence(
     """ln of the evidence that p1 - p0 is smaller (sign 1) or larger (-1) than `difference`."""
     low, high = np.maximum(0.0, -difference), np.minimum(1.0, 1.0 - difference)
     low, high = np.broadcast_arrays(low, high + 0.0 * base_n)
-    tilt0, tilt1 = _tilts(_ODDS_SHIFTS, sign)
-    fixed = base_k[..., None] * tilt0 + test_k[..., None] * tilt1
+    weight, tilt0, tilt1 = _tilts(_ODDS_SHIFTS, sign)
+    fixed = weight + base_k[..., None] * tilt0 + test_k[..., None] * tilt1
     grow0, grow1 = np.expm1(tilt0), np.expm1(tilt1)
 
     def evidence(p0: Float) -> Float:
         p1 = np.clip(p0 + difference, 0.0, 1.0)
-        return _log_mean(
+        return _log_sum(
             fixed
             - base_n[..., None] * np.log1p(p0[..., None] * grow0)
             - test_n[..., None] * np.log1p(p1[..., None] * grow1)
@@ -64,34 +65,37 @@ def ratio_evidence(
     evidence is smallest, so for concurrent arms the inflow may rise and fall as it likes as long
     as it does so for both.
     """
-    tilt0, tilt1 = _tilts(_RATE_SHIFTS, sign)
-    fixed = base_x[..., None] * tilt0 + test_x[..., None] * tilt1
+    weight, tilt0, tilt1 = _tilts(_RATE_SHIFTS, sign)
+    fixed = weight + base_x[..., None] * tilt0 + test_x[..., None] * tilt1
     exposure = (ratio * test_weeks / base_weeks)[..., None]
     slope = np.expm1(tilt0) + exposure * np.expm1(tilt1)
 
     def evidence(log_events: Float) -> Float:
-        return _log_mean(fixed - np.exp(log_events)[..., None] * slope)
+        return _log_sum(fixed - np.exp(log_events)[..., None] * slope)
 
     low = np.full(np.broadcast_shapes(ratio.shape, base_x.shape, test_weeks.shape), _LOG_EVENTS[0])
     return _smallest(evidence, low, low + (_LOG_EVENTS[1] - _LOG_EVENTS[0]))
 
 
-def _tilts(shifts: tuple[float, ...], sign: int) -> tuple[Float, Float]:
-    """[components] tilts of the baseline and of the test: towards each other."""
-    pairs = np.array(list(product(shifts, _PARTS)))
-    return sign * pairs[:, 0] * pairs[:, 1], -sign * pairs[:, 0] * (1 - pairs[:, 1])
+def _tilts(shifts: dict[float, float], sign: int) -> tuple[Float, Float, Float]:
+    """[components] ln of the weights, tilts of the baseline and of the test towards each other."""
+    pairs = list(product(shifts.items(), _PARTS.items()))
+    weight = np.array([of_shift * of_part for (_, of_shift), (_, of_part) in pairs], np.float64)
+    shift = np.array([shift for (shift, _), _ in pairs])
+    part = np.array([part for _, (part, _) in pairs])
+    return np.log(weight / weight.sum()), sign * shift * part, -sign * shift * (1 - part)
 
 
-def _log_mean(parts: Float) -> Float:
-    """ln of the mean of exp(parts) over the last axis, equal weights."""
+def _log_sum(parts: Float) -> Float:
+    """ln of the sum of exp(parts) over the last axis."""
     top = parts.max(axis=-1)
-    total: Float = top + np.log(np.exp(parts - top[..., None]).mean(axis=-1))
+    total: Float = top + np.log(np.exp(parts - top[..., None]).sum(axis=-1))
     return total
 
 
 def _smallest(function: Callable[[Float], Float], low: Float, high: Float) -> Float:
     """The minimum of a function with one valley on [low, high], by the golden section."""
-    low, high = low.copy(), high.copy()
+    at_ends = np.minimum(function(low), function(high))
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = function(left), function(right)
     for _ in range(_STEPS):
@@ -101,4 +105,4 @@ def _smallest(function: Callable[[Float], Float], low: Float, high: Float) -> Fl
         at_fresh = function(fresh)
         left, right = np.where(down, fresh, right), np.where(down, left, fresh)
         at_left, at_right = np.where(down, at_fresh, at_right), np.where(down, at_left, at_fresh)
-    return np.minimum(at_left, at_right)
+    return np.minimum(at_ends, np.minimum(at_left, at_right))
