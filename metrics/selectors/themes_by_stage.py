@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from accounts import formats
 from accounts.formats import Style
@@ -30,6 +31,7 @@ class ThemeFigures:
     amount: Decimal | None
     amount_text: str
     unpriced: int
+    query: str = ""  # the list of its findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +97,24 @@ def themes_by_stage(
         cells[(theme_id, stage_id)].append(pk)
         themes[theme_id].append(pk)
 
-    def figures(findings: list[int]) -> ThemeFigures:
-        return _figures(findings, tied, worth, writer.style)
+    def figures(findings: list[int], theme_id: int | None, stage: int | None) -> ThemeFigures:
+        asked = [("theme", str(theme_id or "none")), ("stage", str(stage or ""))]
+        asked += [("channel", segment.partition("=")[2])] if segment.startswith("channel=") else []
+        asked += [("since", str(since or "")), ("until", str(until or ""))]
+        query = "?" + urlencode([(name, value) for name, value in asked if value])
+        return replace(_figures(findings, tied, worth, writer.style), query=query)
 
     rows = [
         ThemeRow(
             theme_id,
             writer.themes.name(theme_id),
             tuple(
-                figures(cells[(theme_id, stage)]) if (theme_id, stage) in cells else None
+                figures(cells[(theme_id, stage)], theme_id, stage)
+                if (theme_id, stage) in cells
+                else None
                 for stage, _name in columns
             ),
-            figures(pks),
+            figures(pks, theme_id, None),
         )
         for theme_id, pks in themes.items()
     ]

@@ -88,6 +88,7 @@ class ListPage:
 
     asked: FindingFilter
     url: str
+    hidden: tuple[tuple[str, str], ...]  # what the search field carries along
     notices: tuple[str, ...]
     pickers: tuple[Picker, ...]
     parts: tuple[Part, ...]
@@ -136,6 +137,7 @@ def _page(request: HttpRequest, query: Mapping[str, Sequence[str]]) -> ListPage:
     return ListPage(
         asked=asked,
         url=url,
+        hidden=tuple(pair for pair in asked.pairs() if pair[0] != "text"),
         notices=notices,
         pickers=choices,
         parts=_parts(asked, choices, url, writer),

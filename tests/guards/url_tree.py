@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import DangerPoint, Scenario
+from metrics.models import DangerPoint, Finding, FindingDeal, Scenario
 from pipeline.models import (
     Activity,
     Contact,
@@ -21,6 +21,7 @@ from pipeline.models import (
     Product,
     SavedSegment,
     StageTransition,
+    Theme,
 )
 from tests.personas import NOW, Workspace
 
@@ -145,6 +146,29 @@ def _scenario(workspace: Workspace) -> int:
         return int(found.pk)
 
 
+def _finding(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "source": "call_review",
+            "pipeline": workspace.pipeline,
+            "stage": workspace.stages["Held"],
+            "learned_on": NOW.date(),
+            "recorded_at": NOW,
+            "author": workspace.user(Role.REP),
+        }
+        statement = f"{workspace.company.name} asks for a price too early"
+        found, new = Finding.objects.get_or_create(statement=statement, defaults=values)
+        if new:
+            FindingDeal.objects.create(finding=found, deal_id=workspace.deals["open"])
+        return int(found.pk)
+
+
+def _theme(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        name = f"{workspace.company.name} theme"
+        return int(Theme.objects.get_or_create(name=name)[0].pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
@@ -175,6 +199,8 @@ ARGUMENTS: dict[str, Value] = {
     "field": "amount",
     "danger_point_id": _danger_point,
     "scenario_id": _scenario,
+    "finding_id": _finding,
+    "theme_id": _theme,
     "metrics:velocity_chart name": "trend",
     "metrics:what_if_chart name": "scenarios",
     "metrics:funnel_chart name": "funnel",
