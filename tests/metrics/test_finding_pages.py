@@ -231,7 +231,7 @@ def test_deals_are_found_without_scripts(world: World) -> None:
         assert f'value="{world.a.deals["lost early"]}" checked' in body
         assert f'name="deals" value="{world.a.deals["won early"]}">' in body
         assert 'role="alert"' not in body
-            assert "Choose the stage" not in body
+        assert "Choose the stage" not in body
     with inside(world.a):
         assert not Finding.objects.exists()
 
