@@ -83,14 +83,13 @@ class DrillRow:
     customer: str
     rep: str
     channel: str
-    stage: str
+    stage: str  # the furthest; empty for a deal that came without its path
     outcome: str  # "won", "lost" or "open"
-    outcome_text: str
+    outcome_text: str  # Lost at Proposal
     opened: str
     closed: str
     amount: str
-    reason: str
-    competitor: str
+    reason: str  # Competitor: cheaper offer (Rival)
     quarter: str
 
 
@@ -182,7 +181,6 @@ def _row(
     quarter = found.quarters[place[0]]
     state = _state(quarter, place[1])
     lost = state.outcome == "lost"
-    words = {"won": _("Won"), "lost": pgettext("deal", "Lost"), "open": pgettext("deal", "Open")}
     amount = formats.money(state.amount, style)
     return DrillRow(
         deal_id=deal["id"],
@@ -192,12 +190,11 @@ def _row(
         channel=value_text("channel", deal["source__channel"] or "unknown"),
         stage=state.stage,
         outcome=state.outcome,
-        outcome_text=words[state.outcome],
+        outcome_text=_outcome_text(state),
         opened=formats.day(state.opened, style),
         closed=formats.day(state.closed, style) if state.closed else "",
         amount=amount or (_("no rate") if state.rate_missing else ""),
         reason=_reason(deal) if lost else "",
-        competitor=(deal["competitor__name"] or "") if lost else "",
         quarter=formats.quarter(quarter.quarter.label),
     )
 
@@ -228,10 +225,21 @@ def _state(quarter: QuarterDeals, place: int) -> _State:
     )
 
 
+def _outcome_text(state: _State) -> str:
+    if state.outcome == "won":
+        return _("Won")
+    if not state.stage:
+        return pgettext("deal", "Lost") if state.outcome == "lost" else pgettext("deal", "Open")
+    if state.outcome == "lost":
+        return _("Lost at {stage}").format(stage=state.stage)
+    return _("Open, got to {stage}").format(stage=state.stage)
+
+
 def _reason(deal: Mapping[str, Any]) -> str:
     level = level_text(deal["lost_reason__level"] or "unknown")
-    detail = deal["lost_reason__detail"] or ""
-    return f"{level}: {detail}" if detail and detail != level else level
+    detail, rival = deal["lost_reason__detail"] or "", deal["competitor__name"] or ""
+    said = f"{level}: {detail}" if detail and detail.casefold() != level.casefold() else level
+    return f"{said} ({rival})" if rival else said
 
 
 def drill_headings(*, currency: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class DrillWords:
     title: str  # Lost at Proposal in Q3 FY27, Inbound: 15 deals
     definition: str
     anchor: str
+    warning: str  # the figures are being recomputed; empty where they are up to date
     notes: tuple[str, ...]
 
 
@@ -68,6 +69,12 @@ def drill_words(*, found: FoundDeals, quarter: str, style: Style) -> DrillWords:
         title=title,
         definition=_definitions()[asked.figure],
         anchor=_ANCHORS.get(asked.figure, "counts"),
+        warning=_(
+            "Deals have changed since the figures were computed. The figures are being recomputed,"
+            " so this list and the page may differ for a moment."
+        )
+        if found.behind
+        else "",
         notes=tuple(_notes(found, style)),
     )
 
@@ -90,13 +97,6 @@ def _named(model: type[LostReason] | type[Competitor], field: str, pk: int) -> s
 
 def _notes(found: FoundDeals, style: Style) -> list[str]:
     said = []
-    if found.behind:
-        said.append(
-            _(
-                "Deals have changed since the figures were computed. The figures are being"
-                " recomputed, so this list and the page may differ for a moment."
-            )
-        )
     if found.quarters:
         newest = found.quarters[-1]
         day = formats.day(newest.as_of, style)

@@ -168,7 +168,7 @@ class _Writer:
         return drill.query(quarter=self._quarter, segment=self._segment)
 
     def levels(self) -> tuple[ReasonLine, ...]:
-        lines = []
+        lines, none = [], _("No reason recorded").casefold()
         for number, level in enumerate(LOST_LEVELS):
             of_level, usually = self._now.level == number, self._usual.level == number
             if not of_level.any():
@@ -183,6 +183,9 @@ class _Writer:
                 for reason in np.unique(self._now.reason[of_level]).tolist()
             ]
             name = level_text(level.replace(" ", "_"))
+            # One reason that only repeats its level says nothing more.
+            if len(details) == 1 and details[0].name.casefold() in (name.casefold(), none):
+                details = []
             line = self._line(name, of_level, usually, self.query(level=level), _sorted(details))
             lines.append(line)
         return _sorted(lines)

@@ -384,9 +384,10 @@ def test_the_reasons_of_a_stage_as_a_part_and_as_a_page(manager: Client) -> None
     where = "/w/alpha/funnel/reasons/"
     part = manager.get(where, {"q": "2026-Q2", "at": "1"}, headers={"HX-Request": "true"})
     assert "<html" not in part.content.decode()
-    assert part.context["reasons"].total == 1
+    assert "Lost at Booked in Q2 2026: 1 deal" in part.content.decode()
     page = manager.get(where, {"q": "2026-Q2", "at": "1"})
     assert "<html" in page.content.decode()
+    assert page.context["reasons"].total == 1
     for query in ({}, {"at": "9"}, {"q": "2031-Q1", "at": "1"}, {"at": "1", "seg": "rep= "}):
         assert manager.get(where, query).status_code == 200
 
@@ -396,6 +397,19 @@ def test_leadership_reads_the_list_and_a_stranger_does_not(computed: World) -> N
     assert client_of(computed.a.user(Role.LEADER)).get(PAGE, query).status_code == 200
     assert client_of(computed.stranger).get(PAGE, query).status_code == 404
     assert client_of(computed.b.user(Role.OWNER)).get(PAGE, query).status_code == 404
+
+
+def test_a_page_asks_as_many_questions_for_four_deals_as_for_one(manager: Client) -> None:
+    def asked(**query: str) -> tuple[int, int]:
+        manager.get(PAGE, {"q": "2026-Q2", **query})  # the session and the like are warm
+        with CaptureQueriesContext(connection) as queries:
+            page = manager.get(PAGE, {"q": "2026-Q2", **query}).context["page"]
+        return page.total, len(queries)
+
+    (four, many), (one, few) = asked(figure="in_play"), asked(figure="lost_at", at="1")
+    assert (four, one) == (4, 1)
+    assert many == few
+    assert many <= 40
 
 
 def _many(small: Small, deals: int) -> None:
