@@ -173,6 +173,7 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "1/3m/key",
     "mail_refused": "30/m/ip",  # posts to the mail webhook without its secret
     "mail_received": "300/m/key",  # messages of one company
+    "tracked_link": "60/m/ip",  # links that buyers follow, and guesses at them
 }
 # Without a proxy of ours, X-Forwarded-For is anybody's to write and is not read.
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES

@@ -32,6 +32,11 @@ class ContactForm(forms.Form):
     )
     email = forms.EmailField(label=_("E-mail"), required=False, max_length=254)
     phone = forms.CharField(label=_("Phone"), required=False, max_length=60)
+    do_not_track = forms.BooleanField(
+        label=_("Do not count what they open"),
+        required=False,
+        help_text=_("Links still lead them to the material; nothing is recorded."),
+    )
     seen = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def person(self) -> dict[str, Any]:
@@ -43,6 +48,7 @@ class ContactForm(forms.Form):
             "email": given["email"],
             "phone": given["phone"],
             "decides": _DECIDES[given["decides"]],
+            "do_not_track": given["do_not_track"],
         }
 
 

@@ -19,6 +19,7 @@ class ContactPage:
     email: str = ""
     phone: str = ""
     decides: bool | None = None
+    do_not_track: bool = False
 
     def seen(self) -> dict[str, Any]:
         """What the form shows, to be sent back with it."""
@@ -28,6 +29,7 @@ class ContactPage:
             "email": self.email,
             "phone": self.phone,
             "decides": self.decides,
+            "do_not_track": self.do_not_track,
         }
 
     def seen_text(self) -> str:
@@ -59,4 +61,5 @@ def contact_page(*, customer_id: int, contact_id: int) -> ContactPage | None:
         found.email,
         found.phone,
         found.decides,
+        found.do_not_track,
     )

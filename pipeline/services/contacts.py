@@ -19,16 +19,18 @@ from pipeline.services.refusals import both_values, refuse
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known about a contact. `decides` None: nobody asked yet."""
+    """What is known about a contact. `decides` None: nobody asked yet. `do_not_track`: what they
+    open is not counted."""
 
     name: str
     title: str = ""
     email: str = ""
     phone: str = ""
     decides: bool | None = None
+    do_not_track: bool = False
 
 
-FIELDS = ("name", "title", "email", "phone", "decides")
+FIELDS = ("name", "title", "email", "phone", "decides", "do_not_track")
 
 
 def person_of(contact: Contact) -> Person:
@@ -111,6 +113,7 @@ def _kept(person: Person) -> Person:
         email=person.email.strip().lower(),
         phone=" ".join(person.phone.split()),
         decides=person.decides,
+        do_not_track=person.do_not_track,
     )
     if not kept.name:
         raise DomainError(_("A contact needs a name."))
@@ -153,7 +156,9 @@ def _locked(contact_id: int) -> Contact:
     return contact
 
 
-def _shown(value: Any) -> str:
+def _shown(field: str, value: Any) -> str:
+    if field == "do_not_track":
+        return _("not counted") if value else _("counted")
     if value is None or isinstance(value, bool):
         return {True: _("decides"), False: _("does not decide"), None: _("not asked")}[value]
     return str(value)
@@ -167,12 +172,13 @@ def _word(field: str) -> str:
         "email": _("e-mail"),
         "phone": _("phone"),
         "decides": _("the role in the decision"),
+        "do_not_track": _("what they open"),
     }.get(field, field)
 
 
 def _both_values(theirs: Person, yours: Person) -> str:
     told = both_values(
-        (_word(f), _shown(getattr(theirs, f)), _shown(getattr(yours, f)))
+        (_word(f), _shown(f, getattr(theirs, f)), _shown(f, getattr(yours, f)))
         for f in FIELDS
         if getattr(theirs, f) != getattr(yours, f)
     )

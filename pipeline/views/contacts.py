@@ -109,6 +109,7 @@ def _initial(page: ContactPage) -> dict[str, Any]:
         "email": page.email,
         "phone": page.phone,
         "decides": answer_of(page.decides),
+        "do_not_track": page.do_not_track,
         "seen": page.seen(),
     }
 
@@ -116,7 +117,9 @@ def _initial(page: ContactPage) -> dict[str, Any]:
 def _seen(told: Any) -> Person | None:
     """What the screen showed; a form that does not say so overwrites knowingly."""
     fields = {"name": str, "title": str, "email": str, "phone": str}
-    if not isinstance(told, dict) or set(told) != {*fields, "decides"}:
+    if not isinstance(told, dict) or set(told) - {"do_not_track"} != {*fields, "decides"}:
+        return None
+    if not isinstance(told.get("do_not_track", False), bool):
         return None
     if any(not isinstance(told[name], kind) for name, kind in fields.items()):
         return None
