@@ -11,6 +11,7 @@ counted, as a deal could still be won on it. A deal is mature when event + D <= 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from metrics.calc.experiments.kinds import Empty, Level, Measure, Question
 from metrics.calc.history import (
@@ -246,6 +247,31 @@ def _from_and_to(states: DealStates, question: Question) -> tuple[Int32, Int32]:
     if not 1 <= question.stage < states.reached_on.shape[1]:
         raise ValueError(f"there is no open stage {question.stage}")
     return states.reached_on[:, question.stage - 1], states.reached_on[:, question.stage]
+
+
+def deals_of(history: History, side: Side, last_day: int) -> Int64:
+    """Indices of the deals that belong to a side so far, mature or not: for the mix of deals."""
+    opened = history.entered_on[history.visit_start[:-1]]
+    end = min(side.end_day, last_day + 1)
+    return np.flatnonzero(side.members & (opened >= side.first_day) & (opened < end))
+
+
+def weekly_spread(opened: Observations) -> tuple[float, float] | None:
+    """How much more the deals opened per week vary than by chance, and the p of that.
+
+    Variance over mean of the counts of whole weeks (1 where deals open independently of each
+    other) and the p of Fisher's index of dispersion. None under four whole weeks or without a
+    deal. Where it is well above 1, intervals for the number of deals are too narrow.
+    """
+    weeks = opened.days // 7
+    if weeks < 4 or not opened.size:
+        return None
+    week = (opened.matured_on - opened.first_day) // 7
+    counts = np.bincount(week[week < weeks], minlength=weeks)
+    if not counts.any():
+        return None
+    index = float(counts.var(ddof=1) / counts.mean())
+    return index, float(special.chdtrc(weeks - 1, index * (weeks - 1)))
 
 
 def usual_follow_up(history: History, baseline: Side, *, instant: int, last_day: int) -> int | None:

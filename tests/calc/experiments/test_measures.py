@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from metrics.calc.experiments.kinds import Goal, Question
-from metrics.calc.experiments.measures import Side, in_segment, observe_pair, usual_follow_up
-from tests.calc.experiments.made import DAY0, everyone, history_of, over
+from metrics.calc.experiments.measures import (
+    Side,
+    deals_of,
+    in_segment,
+    observe_pair,
+    usual_follow_up,
+    weekly_spread,
+)
+from tests.calc.experiments.made import DAY0, everyone, history_of, over, side
 
 WON_IN_30 = Question("won_within", 30)
 NOBODY = [(0, 1)]
@@ -159,6 +167,29 @@ def test_segments_by_name():
     assert not in_segment(history, "channel=gone").any()
     with pytest.raises(ValueError, match="no segment"):
         in_segment(history, "colour=red")
+
+
+def test_deals_of_a_side_mature_or_not():
+    history = history_of(*((100, [(day, 1)]) for day in (-1, 0, 9, 10, 19, 20)))
+    assert deals_of(history, everyone(history, 0, 20), DAY0 + 12).tolist() == [1, 2, 3]
+    assert deals_of(history, everyone(history, 50, 60), DAY0 + 12).tolist() == []
+
+
+def test_weeks_that_vary_more_than_by_chance():
+    calm = opened_on([0, 1, 8, 9, 15, 16, 22, 23], days=30)
+    assert weekly_spread(calm) == (0.0, 1.0)
+    wild = opened_on([0] * 9 + [8] + [15] + [22], days=28)
+    index, p = weekly_spread(wild)
+    assert index == pytest.approx(np.var([9, 1, 1, 1], ddof=1) / 3)
+    assert p == pytest.approx(stats.chi2.sf(index * 3, 3))
+    assert weekly_spread(opened_on([0, 8], days=27)) is None
+    assert weekly_spread(opened_on([], days=90)) is None
+    assert weekly_spread(opened_on([29], days=30)) is None
+
+
+def opened_on(days_opened, days):
+    ones = np.ones(len(days_opened))
+    return side("opened_per_week", ones, matured=np.array(days_opened, int), days=days)
 
 
 def test_nonsense_is_refused():
