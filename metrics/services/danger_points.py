@@ -67,18 +67,19 @@ def open_danger_point(
             return Opened(standing.pk, existed=True)
         owner = _owner(owner_id)
         _check_due(due_on, company=company, now=now)
+        made = DangerPoint(
+            pipeline_id=stage.pipeline_id,
+            stage=stage,
+            segment=segment,
+            owner_id=owner_id,
+            due_on=due_on,
+            opened_quarter=_quarter(quarter, stage=stage, company=company, now=now),
+            opened_at=now,
+            opened_by_id=by.user_id,
+        )
         try:
             with transaction.atomic():
-                made = DangerPoint.objects.create(
-                    pipeline_id=stage.pipeline_id,
-                    stage=stage,
-                    segment=segment,
-                    owner_id=owner_id,
-                    due_on=due_on,
-                    opened_quarter=_quarter(quarter, stage=stage, company=company, now=now),
-                    opened_at=now,
-                    opened_by_id=by.user_id,
-                )
+                made.save(force_insert=True)
         except IntegrityError:
             # Somebody opened it at the same moment; their transaction has ended by now.
             standing = _standing(stage_id=stage.pk, segment=segment)
