@@ -17,7 +17,7 @@ matures when is fixed by the day of its event, not by how it ends; so, given all
 before, the next outcome is a fresh draw, and the evidence is a martingale with respect to what has
 matured. Who looks also knows of wins of deals that are not mature yet, which is more than that.
 It does no harm: the promise is that the interval misses the truth at no time at all with a chance
-of 95 %, so it holds at any moment, however that was picked (Howard et al. 2021, lemma 3).
+of 95 %, so it holds at any moment, however that was picked (Howard et al. 2021, on random times).
 
 What no sequence guards against: a correction or an undone winning that rewrites the past, deals
 that depend on each other, and for before/after whatever else changed.
