@@ -128,8 +128,8 @@ def state_from(
             redundant = True
             continue
         if len(text) > _LENGTH or not _NUMBER.fullmatch(text):
-            errors[name] = _("Write a number, such as {example}.").format(
-                example=today.get(name, "10")
+            errors[name] = _("{text} is no number. Write one, such as {example}.").format(
+                text=text[:_LENGTH], example=today.get(name, "10")
             )
             continue
         value = Decimal(text)

@@ -3,6 +3,7 @@
 import pytest
 
 from metrics.services.recompute import recompute_all
+from tests.metrics.classic_quarter import classic  # noqa: F401  a fixture
 from tests.personas import (  # noqa: F401  fixtures
     NOW,
     World,
