@@ -2,8 +2,9 @@
 
 Fixed-horizon planning: one look at the planned end, two-sided at 5 %, with 80 % power, by the
 usual approximations: for conversions that of Fleiss (1981), pooled under "no effect"; for rates by
-their roots, of stable variance (Anscombe 1948, Biometrika 35, 246-254); for means the noncentral t. A deal
-counts once it is mature, so the last D days of the plan bring openings but no observations.
+their roots, of stable variance (Anscombe 1948, Biometrika 35, 246-254); for means the
+noncentral t. A deal counts once it is mature, so the last D days of the plan bring openings but no
+observations.
 """
 
 import math
