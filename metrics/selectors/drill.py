@@ -63,6 +63,20 @@ class FoundDeals:
         return len(self.places)
 
     @property
+    def losses(self) -> bool:
+        """Is any of them lost? Then rows have a reason."""
+        return any(
+            bool((self.quarters[number].work.states.outcome[deals] == LOST).any())
+            for number, deals in self._by_quarter().items()
+        )
+
+    def _by_quarter(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for number, deal in self.places:
+            found.setdefault(number, []).append(deal)
+        return found
+
+    @property
     def behind(self) -> bool:
         """Deals have changed since the figures were computed, and they are being recomputed."""
         return any(quarter.behind for quarter in self.quarters)

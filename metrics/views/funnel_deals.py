@@ -136,7 +136,7 @@ def _page(request: HttpRequest, answer: _Answer, style: Style) -> DealsPage | No
             reverse("metrics:funnel_deals_file", kwargs={"company_slug": company.slug}),
         ),
         several=len(found.quarters) > 1,
-        losses=any(row.reason for row in rows),
+        losses=found.losses,
     )
 
 
