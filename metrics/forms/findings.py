@@ -7,10 +7,15 @@ from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
-from metrics.selectors.finding_rows import SEVERITIES, severity_text
+from metrics.selectors.finding_deals import MOST_DEALS
+from metrics.selectors.finding_rows import (
+    QUOTE_LENGTH,
+    SEVERITIES,
+    STATEMENT_LENGTH,
+    severity_text,
+)
 from metrics.selectors.finding_sources import SOURCES, source_of
 from metrics.selectors.finding_stages import StageBook
-from metrics.services.finding_checks import MOST_DEALS, QUOTE_LENGTH, STATEMENT_LENGTH
 from pipeline.forms.fields import DayField, KeyField, VersionField
 from pipeline.models import Stage
 

@@ -8,6 +8,7 @@ from pipeline.models import Deal, Rep
 from pipeline.selectors.folded import Folded, every_word, words_of
 
 SHOWN = 8
+MOST_DEALS = 200  # that one finding can be tied to
 _COLUMNS = ("id", "name", "customer__name", "stage__name", "rep__name", "rep_id")
 
 

@@ -18,6 +18,8 @@ from metrics.selectors.finding_sources import source_of
 from metrics.selectors.finding_stages import StageBook, stage_book
 from pipeline.selectors.themes import ThemeBook, theme_book
 
+STATEMENT_LENGTH = 300
+QUOTE_LENGTH = 4000
 # Of a severity: its rank (high first), the tone of tags and tiles, the icon.
 SEVERITIES: dict[str, tuple[int, str, str]] = {
     "high": (0, "danger", "triangle-alert"),

@@ -12,16 +12,13 @@ from accounts.models import Company
 from accounts.permissions import allows
 from metrics.models import Answer, Finding, Review
 from metrics.permissions import FINDING_ADD
-from metrics.selectors.finding_deals import own_reps
+from metrics.selectors.finding_deals import MOST_DEALS, own_reps
+from metrics.selectors.finding_rows import QUOTE_LENGTH, STATEMENT_LENGTH
 from metrics.selectors.finding_sources import SOURCES
 from pipeline import rules
 from pipeline.models import Activity, Deal, Material, Note, Stage
 from pipeline.services.history import NotFound
 from pipeline.services.refusals import refuse
-
-STATEMENT_LENGTH = 300
-QUOTE_LENGTH = 4000
-MOST_DEALS = 200  # that one finding can be tied to
 
 
 @dataclass(frozen=True, slots=True)

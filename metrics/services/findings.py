@@ -131,7 +131,7 @@ def add_finding(
         check_own(by, changed=tied, tied=len(tied), evidence=learned_from.deals)
         learned_on = learned_on or learned_from.day or company.local_day(company.clock(now))
         check_day(learned_on, company=company, now=now)
-        finding: Finding = Finding.objects.create(
+        finding = Finding(
             source=source,
             pipeline_id=place.pipeline_id,
             stage=place,
@@ -150,6 +150,7 @@ def add_finding(
             recorded_at=now,
             idempotency_key=idempotency_key,
         )
+        finding.save()
         FindingDeal.objects.bulk_create(FindingDeal(finding=finding, deal=deal) for deal in tied)
         _audit(
             by,
