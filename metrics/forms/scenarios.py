@@ -10,6 +10,7 @@ class ScenarioForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
+        widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "off"}),
         error_messages={
             "required": _("Give the scenario a name."),
             "max_length": _("A name has at most 120 characters. Say it shorter."),

@@ -41,6 +41,7 @@ def velocity(request: HttpRequest) -> HttpResponse:
     funnel = reverse("metrics:funnel", kwargs={"company_slug": company.slug})
     charts = velocity_charts(page, style=asked.reading.style) if page else {}
     links = export_links(request, charts, view="metrics:velocity_chart")
+    simulator = reverse("metrics:what_if", kwargs={"company_slug": company.slug})
     query = asked.question.query()
     context = {
         "page": page,
@@ -51,6 +52,7 @@ def velocity(request: HttpRequest) -> HttpResponse:
         "empty": None if page else empty_state(asked, page_url=here),
         "page_url": here,
         "funnel_url": funnel + (query if query != "?" else ""),
+        "simulator_url": simulator + (query if query != "?" else ""),
         "funnel_at": f"{funnel}{query}{'' if query == '?' else '&'}at=",
         "definitions_url": reverse("metrics:definitions", kwargs={"company_slug": company.slug}),
     }
