@@ -22,6 +22,16 @@ from metrics.views.findings import (
 from metrics.views.funnel import funnel, funnel_chart
 from metrics.views.funnel_deals import funnel_deals, funnel_deals_file
 from metrics.views.funnel_reasons import funnel_reasons
+from metrics.views.guides import guide, guide_blank, guide_edit
+from metrics.views.review_sheet import (
+    review,
+    review_reopen,
+    review_restore,
+    review_save,
+    review_withdraw,
+)
+from metrics.views.review_start import review_start
+from metrics.views.reviews import review_export, review_list_page
 from metrics.views.scenarios import (
     scenario,
     scenario_add,
@@ -43,6 +53,9 @@ from metrics.views.what_if import what_if, what_if_chart
 _CHART = r"chart/(?P<name>[a-z]+)\.(?P<kind>csv|svg)$"
 
 _POINT = "danger-points/<int:danger_point_id>/"
+
+_REVIEW = "reviews/<int:review_id>/"
+_GUIDE = "reviews/guides/<slug:kind>/"
 
 _SCENARIO = "simulator/scenarios/<int:scenario_id>/"
 
@@ -77,6 +90,17 @@ urlpatterns = [
     path(f"{_FINDING}withdraw/", finding_withdraw, name="finding_withdraw"),
     path(f"{_FINDING}put-back/", finding_put_back, name="finding_put_back"),
     path("deals/<int:deal_id>/findings/", deal_findings, name="deal_findings"),
+    path("reviews/", review_list_page, name="review_list"),
+    path("reviews/answers.csv", review_export, name="review_export"),
+    path("reviews/start/", review_start, name="review_start"),
+    path(_REVIEW, review, name="review"),
+    path(f"{_REVIEW}save/", review_save, name="review_save"),
+    path(f"{_REVIEW}reopen/", review_reopen, name="review_reopen"),
+    path(f"{_REVIEW}withdraw/", review_withdraw, name="review_withdraw"),
+    path(f"{_REVIEW}put-back/", review_restore, name="review_restore"),
+    path(_GUIDE, guide, name="guide"),
+    path(f"{_GUIDE}blank/", guide_blank, name="guide_blank"),
+    path(f"{_GUIDE}edit/", guide_edit, name="guide_edit"),
     path("settings/themes/", theme_list_page, name="theme_list"),
     path("settings/themes/add/", theme_add, name="theme_add"),
     path(f"{_THEME}rename/", theme_rename, name="theme_rename"),

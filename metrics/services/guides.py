@@ -71,10 +71,10 @@ def change_guide(
         if current.number != max(number, 1):
             raise StaleVersion(_stale(current))
         before = _wordings(current)
-        known = {row.key for row in before}
-        if any(row.key and row.key not in known for row in wanted):
-            raise DomainError(_("This form cannot be recognised. Reload the page."))
+        # Also those of earlier versions: a question that comes back is the one it was.
         taken = set(GuideQuestion.objects.filter(guide__kind=kind).values_list("key", flat=True))
+        if any(row.key and row.key not in taken for row in wanted):
+            raise DomainError(_("This form cannot be recognised. Reload the page."))
         keyed = []
         for row in wanted:
             key = row.key or new_key(row.text, taken)

@@ -12,7 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import DangerPoint, Finding, FindingDeal, Scenario
+from metrics.models import DangerPoint, Finding, FindingDeal, Review, Scenario
+from metrics.services.guides import guide_in_use
 from pipeline.models import (
     Activity,
     Contact,
@@ -169,6 +170,16 @@ def _theme(workspace: Workspace) -> int:
         return int(Theme.objects.get_or_create(name=name)[0].pk)
 
 
+def _review(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        guide = guide_in_use(by=workspace.actor(Role.MANAGER), now=NOW, kind="call_review")
+        values = {"held_on": NOW.date(), "started_at": NOW, "changed_at": NOW}
+        found, _new = Review.objects.get_or_create(
+            kind="call_review", guide=guide, deal_id=workspace.deals["open"], defaults=values
+        )
+        return int(found.pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
@@ -201,6 +212,10 @@ ARGUMENTS: dict[str, Value] = {
     "scenario_id": _scenario,
     "finding_id": _finding,
     "theme_id": _theme,
+    "review_id": _review,
+    "metrics:guide kind": "call_review",
+    "metrics:guide_blank kind": "call_review",
+    "metrics:guide_edit kind": "call_review",
     "metrics:velocity_chart name": "trend",
     "metrics:what_if_chart name": "scenarios",
     "metrics:funnel_chart name": "funnel",
