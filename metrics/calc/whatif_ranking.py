@@ -159,9 +159,10 @@ def ranking(now: SegmentFigures, levers: Sequence[Lever]) -> tuple[RankedStep, .
     are equal within 1e-9 relative are a tie: one rank, in the order of `levers`.
     """
     found = [(lever, _step(now, lever)) for lever in levers]
+    by_worth = cmp_to_key(_more_first)
     told = sorted(
-        ((lever, worth) for lever, worth in found if isinstance(worth, float)),
-        key=cmp_to_key(lambda one, other: _more_first(one[1], other[1])),
+        [(lever, worth) for lever, worth in found if isinstance(worth, float)],
+        key=lambda one: by_worth(one[1]),
     )
     out: list[RankedStep] = []
     for place, (lever, worth) in enumerate(told, start=1):
