@@ -97,6 +97,11 @@ class Experiment(TenantModel):
                 name="metrics_experiment_key",
                 condition=models.Q(idempotency_key__isnull=False),
             ),
+            models.CheckConstraint(
+                name="metrics_experiment_decided_pair",
+                condition=models.Q(decided_at__isnull=True, decided_by__isnull=True)
+                | models.Q(decided_at__isnull=False, decided_by__isnull=False),
+            ),
         ]
         indexes = [models.Index(fields=["company", "state"], name="experiment_by_state")]
 
