@@ -52,6 +52,13 @@ class DealHead:
     customer_id: int | None
     stage_id: int | None  # where a finding about it belongs
 
+    @property
+    def title(self) -> str:
+        """Its name, with the customer where the name does not say it already."""
+        if not self.customer or self.customer in self.name:
+            return self.name
+        return f"{self.name}, {self.customer}"
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:

@@ -295,7 +295,7 @@ def _place(
         segment=plan.asked.segment,
         channel=channel,
         title=title,
-        line=_line(stage, style) if stage else what,
+        line=_line(stage, style) if stage else "",
         count=n,
         queues=tuple(queues),
     )

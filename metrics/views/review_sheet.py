@@ -143,17 +143,17 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
     return render(request, "metrics/review.html", _context(request, _page(request, review_id)))
 
 
-@answers.surface("metrics:review", target="#review")
+@answers.surface("metrics:review", target="#drawn")
 def draw_review(request: HttpRequest, asking: answers.Asking) -> str:
-    """The sheet after a change that was asked for from it."""
+    """What a finding changes that was drawn from here; what is being typed stays."""
     context = _context(request, _page(request, asking.match.kwargs["review_id"]))
-    return render_to_string("metrics/review.html#review", context, request)
+    return render_to_string("metrics/review.html#changed", context, request)
 
 
 @company_view("review.record")
 @require_POST
 def review_save(request: HttpRequest, review_id: int) -> HttpResponse:
-    """Keep what stands on the sheet; with `finish` the review is done."""
+    """Keep what stands on the sheet; with `finish` the review is done, with `withdraw` out."""
     page = _page(request, review_id)
     sheet, buyer = _sheet(page, request.POST), _buyer(page, request.POST)
     finish = "finish" in request.POST
@@ -180,6 +180,8 @@ def review_save(request: HttpRequest, review_id: int) -> HttpResponse:
             sheet.add_error(None, refusal.sentence)
             status, clash = refusal.status, refusal.status == 409
         else:
+            if "withdraw" in request.POST:
+                return _withdraw(request, review_id, version=kept.version, done=False)
             said = _("Review finished") if kept.state == Review.State.DONE else _("Draft saved")
             return answers.done(
                 request, text=said, default=here(request, "review", review_id=review_id)
@@ -244,15 +246,19 @@ def review_reopen(request: HttpRequest, review_id: int) -> HttpResponse:
 @company_view("review.record")
 @require_POST
 def review_withdraw(request: HttpRequest, review_id: int) -> HttpResponse:
-    """Take a review out; the toast offers to put it back as it was."""
+    """Take a review out; it can be put back as it was."""
+    done = _page(request, review_id).done
+    return _withdraw(request, review_id, version=_version(request), done=done)
+
+
+def _withdraw(request: HttpRequest, review_id: int, *, version: int, done: bool) -> HttpResponse:
     back = here(request, "review", review_id=review_id)
-    state = _page(request, review_id).state.value
     try:
         withdraw_review(
             by=actor_of(request),
             now=timezone.now(),
             review_id=review_id,
-            version=_version(request),
+            version=version,
         )
     except DomainError as refusal:
         return answers.refuse(request, sentence=refusal.sentence, status=refusal.status, back=back)
@@ -261,7 +267,7 @@ def review_withdraw(request: HttpRequest, review_id: int) -> HttpResponse:
         request,
         text=_("Review withdrawn"),
         default=back,
-        undo=f"{undo}?done=1" if state == Review.State.DONE else undo,
+        undo=f"{undo}?done=1" if done else undo,
     )
 
 
