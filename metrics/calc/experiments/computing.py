@@ -4,6 +4,7 @@ Definitions: docs/metrics.md, "Experiments". Every case in which something canno
 typed reason, never in a number that looks like one.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from datetime import timedelta
@@ -107,6 +108,32 @@ def figures_of_experiment(
         worth=money,
         worth_reason=no_money,
     )
+
+
+def data_digest(history: History, plan: ExperimentPlan, *, instant: int) -> str:
+    """What an experiment was computed from, as 32 letters: its deals, their visits and amounts.
+
+    Over the deals of both windows, arms apart, with what had happened by `instant`. Equal for
+    equal data, in whatever order it was read.
+    """
+    windows = [_side(np.ones(history.size, np.bool_), w) for w in (plan.baseline, plan.test)]
+    here = in_segment(history, plan.segment)
+    opened = history.entered_on[history.visit_start[:-1]]
+    near = np.zeros(history.size, np.bool_)
+    for side in windows:
+        near |= (opened >= side.first_day) & (opened < side.end_day)
+    chosen = np.flatnonzero(here & near)
+    part = history.take(chosen[np.argsort(history.deal_id[chosen], kind="stable")])
+    known = part.entered_at < instant
+    owner = np.repeat(part.deal_id, np.diff(part.visit_start))
+    hashed = hashlib.md5(usedforsecurity=False)
+    for column in (owner[known], part.entered_at[known], part.stage[known].astype(np.int64)):
+        hashed.update(np.ascontiguousarray(column, ">i8").tobytes())
+    exists = np.isin(part.deal_id, owner[known])
+    hashed.update(np.ascontiguousarray(part.amount[exists], ">f8").tobytes())
+    arms = plan.arms.of_deal if plan.arms is not None else {}
+    hashed.update(",".join(arms.get(deal, "") for deal in part.deal_id[exists].tolist()).encode())
+    return hashed.hexdigest()
 
 
 class _Ground:
@@ -350,7 +377,7 @@ def _index(found: tuple[float, float] | None) -> float | None:
 
 
 def _arms(plan: ExperimentPlan, ground: _Ground, last_day: int) -> ArmsFigures | None:
-    if plan.arms is None:
+    if plan.arms is None or plan.design == "before_after":
         return None
     window = _side(ground.segment, plan.test)
     here = ground.whole.deal_id[deals_of(ground.whole, window, last_day)].tolist()

@@ -1,0 +1,62 @@
+"""Which arms deals are in: for the card on the board and the page of a deal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+from accounts.models import Company
+
+_ROWS = """
+    SELECT deal, experiment_id, title, arm, by_rep
+    FROM (
+        SELECT a.deal_id AS deal, e.id AS experiment_id, e.title, a.arm, false AS by_rep
+        FROM metrics_assignment a
+        JOIN metrics_experiment e ON e.company_id = a.company_id AND e.id = a.experiment_id
+        WHERE a.company_id = %(company)s AND a.deal_id = ANY(%(deals)s) AND e.state = 'running'
+        UNION ALL
+        SELECT d.id, e.id, e.title, a.arm, true
+        FROM pipeline_deal d
+        JOIN metrics_experiment e ON e.company_id = d.company_id
+            AND e.pipeline_id = d.pipeline_id AND e.state = 'running'
+            AND e.design = 'arms_by_rep'
+            AND d.opened_on >= e.starts_on AND (e.ends_on IS NULL OR d.opened_on < e.ends_on)
+        JOIN metrics_assignment a ON a.company_id = e.company_id AND a.experiment_id = e.id
+            AND a.rep_id = coalesce(
+                (SELECT nullif(c.before, '')::bigint FROM pipeline_dealchange c
+                 WHERE c.company_id = d.company_id AND c.deal_id = d.id AND c.field = 'rep_id'
+                 ORDER BY c.id LIMIT 1),
+                d.rep_id)
+        WHERE d.company_id = %(company)s AND d.id = ANY(%(deals)s)
+    ) AS found
+    ORDER BY deal, experiment_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRow:
+    """A deal's place in a running experiment. `by_rep`: from the rep that it had when it opened."""
+
+    deal_id: int
+    experiment_id: int
+    title: str
+    arm: str  # Assignment.Arm: test, control
+    by_rep: bool
+
+
+def arms_of_deals(*, company: Company, deal_ids: Iterable[int]) -> dict[int, tuple[ArmRow, ...]]:
+    """The arms of these deals in running experiments, by deal; who is in none is left out.
+
+    One query, none for no deals. An arm by rep is shown for every deal that the rep opened in the
+    window, whether the segment counts it or not: the rep works in that way.
+    """
+    ids = list(deal_ids)
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, {"company": company.pk, "deals": ids})
+        rows = [ArmRow(*row) for row in cursor.fetchall()]
+    found: dict[int, list[ArmRow]] = {}
+    for row in rows:
+        found.setdefault(row.deal_id, []).append(row)
+    return {deal: tuple(arms) for deal, arms in found.items()}
