@@ -4,4 +4,6 @@ BEAT_SCHEDULE = {
     # A wake-up message can be lost; the dirty rows in the database cannot. Every ten seconds
     # the sweep sends again for what is behind, and for quarters whose calendar moved on.
     "sweep": {"task": "metrics.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    # A day that ends makes deals mature without any change of facts, and Monday brings reminders.
+    "experiments": {"task": "metrics.experiments", "schedule": 600.0, "options": {"expires": 600}},
 }

@@ -5,8 +5,14 @@ from datetime import date
 from celery import shared_task
 from django.utils import timezone
 
+from metrics.services.experiment_mail import send_check_ins
+from metrics.services.experiment_results import (
+    follow_up_running,
+    recheck_decided,
+    recompute_running,
+)
 from metrics.services.recompute import recompute_quarter as recompute
-from metrics.services.sweep import behind, leased
+from metrics.services.sweep import behind, companies, leased
 
 
 @shared_task(name="metrics.recompute_quarter")
@@ -25,6 +31,7 @@ def recompute_behind(company_id: int) -> None:
     now = timezone.now()
     for _, quarter_start in behind(now=now, company_id=company_id):
         recompute(company_id=company_id, quarter_start=quarter_start, now=now)
+    recompute_running(company_id=company_id, now=now)
 
 
 @shared_task(name="metrics.sweep")
@@ -34,3 +41,21 @@ def sweep() -> None:
     if leased(name="sweep", seconds=8, now=now):
         for company_id, quarter_start in behind(now=now):
             recompute_quarter.delay(company_id, quarter_start.isoformat())
+
+
+@shared_task(name="metrics.experiment_round")
+def experiment_round(company_id: int) -> None:
+    """Bring one company's experiments up to date, and send the reminders that are due."""
+    now = timezone.now()
+    recompute_running(company_id=company_id, now=now)
+    follow_up_running(company_id=company_id, now=now)
+    recheck_decided(company_id=company_id, now=now)
+    send_check_ins(company_id=company_id, now=now)
+
+
+@shared_task(name="metrics.experiments")
+def experiments() -> None:
+    """Days pass without any change of facts: deals mature, reminders fall due."""
+    if leased(name="experiments", seconds=500, now=timezone.now()):
+        for company_id in companies():
+            experiment_round.delay(company_id)

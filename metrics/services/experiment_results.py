@@ -28,6 +28,7 @@ from metrics.services.experiment_plans import (
 )
 
 _COMPUTED = (Experiment.State.RUNNING, Experiment.State.STOPPED)
+_NIGHT = 3
 _USUAL_FOLLOW_UP = timedelta(days=182)  # two quarters, where the decision set no day
 
 
@@ -128,10 +129,13 @@ def recheck_decided(*, company_id: int, now: datetime) -> int:
     """Note in the log of each decided experiment what would be different today; how many notes.
 
     Once for each state of the data. A newer method makes no such note: what was decided stands.
+    Only at night, from three to four on the company's clocks: there are ever more of them.
     """
     noted = 0
     with company_context(company_id):
         company = Company.objects.get(pk=company_id)
+        if now.astimezone(company.zone).hour != _NIGHT:
+            return 0
         decided = Experiment.objects.filter(
             state=Experiment.State.DECIDED, decided_figures__isnull=False
         )
@@ -181,6 +185,11 @@ def _follow_up(company: Company, experiment_id: int, now: datetime) -> bool:
         end = experiment.follow_up_on or first + _USUAL_FOLLOW_UP
         today = company.local_day(clock)
         if today < end or end <= first or experiment_log.lasted_told(experiment):
+            return False
+        done = ExperimentResult.objects.filter(
+            experiment=experiment, kind=ExperimentResult.Kind.FOLLOW_UP, day=today
+        )
+        if done.exists():
             return False
         ground = ground_of(company=company, experiment=experiment, as_of=clock, start=first)
         measured = measure(ground, lasting_plan(ground, Window(first, end)))
@@ -266,13 +275,14 @@ def _unchanged(row: ExperimentResult, figures: Mapping[str, Any], digest: str) -
 
 
 def _newest(experiment: Experiment) -> ExperimentResult | None:
-    return (
+    found: ExperimentResult | None = (
         ExperimentResult.objects.filter(
             experiment=experiment, kind=ExperimentResult.Kind.RUNNING, method=METHOD
         )
         .order_by("-day")
         .first()
     )
+    return found
 
 
 def _read(value: Mapping[str, Any]) -> ExperimentFigures:

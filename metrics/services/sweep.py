@@ -29,6 +29,13 @@ def behind(*, now: datetime, company_id: int | None = None) -> list[tuple[int, d
         return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
+def companies() -> list[int]:
+    """Every company that has a history: who may have experiments."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT company_id FROM pipeline_dirtyquarter ORDER BY company_id")
+        return [row[0] for row in cursor.fetchall()]
+
+
 def leased(*, name: str, seconds: int, now: datetime) -> bool:
     """Take the lease of a periodic job: True for one caller until it expires.
 
