@@ -1,152 +1,211 @@
-"""What happened to an experiment, written down: its own log and the audit trail."""
+"""What happened to an experiment by itself: entries of its log, each of them once.
+
+Texts are in the company's language, since everybody reads the same log; `after` says the same in
+a form that programs read.
+"""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.actors import Actor
-from accounts.errors import NotAllowed
-from accounts.formats import style_for
-from accounts.models import Company, User
-from accounts.services.audit import record_audit
-from metrics.models import Experiment, ExperimentEntry
-from metrics.selectors.experiment_words import field_text, state_text, value_text
-from pipeline.models import Pipeline, Stage
-from pipeline.services.history import NotFound, StaleVersion
-from pipeline.services.refusals import both_values
+from accounts.models import Company
+from metrics.calc.experiments.result import ExperimentFigures, Reading
+from metrics.calc.segments import ALL
+from metrics.models import Experiment, ExperimentEntry, RecordedChange
+from metrics.services.experiment_plans import heir_of
+from pipeline.models import Stage
+
+_LASTED = "lasted"
 
 
-def check_role(by: Actor) -> None:
-    """NotAllowed for whoever does not manage."""
-    if not by.manages:
-        raise NotAllowed(_("Managers and owners run experiments. Ask one of them."))
-
-
-def locked(experiment_id: int, *, withdrawn_too: bool = False) -> Experiment:
-    """The experiment, locked; NotFound where there is none, or only a draft thrown away."""
-    rows = Experiment.objects.select_for_update(of=("self",)).filter(pk=experiment_id)
-    found: Experiment | None = rows.first()
-    if found is None or (found.withdrawn_at is not None and not withdrawn_too):
-        raise NotFound(_("This experiment does not exist."))
-    return found
-
-
-def kept(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by field as a log keeps them: plain, and with names, which outlive every row."""
-    told: dict[str, Any] = {}
-    for field, value in values.items():
-        if field == "owner_id":
-            told["owner"] = _name_of(value)
-        elif field == "stage_id":
-            told["stage"] = _one(Stage, value)
-        elif field == "pipeline_id":
-            told["pipeline"] = _one(Pipeline, value)
-        elif field == "guardrails":
-            told[field] = [{**row, "name": _one(Stage, row["stage"])} for row in value]
-        elif isinstance(value, date):
-            told[field] = value.isoformat()
-        else:
-            told[field] = value
-    return told
-
-
-def _one(model: Any, pk: int | None) -> str:
-    found: str | None = (
-        model.objects.filter(pk=pk).values_list("name", flat=True).first() if pk else None
-    )
-    return found or ""
-
-
-def _name_of(user_id: int | None) -> str:
-    found = User.objects.filter(pk=user_id).first() if user_id else None
-    return "" if found is None else str(found.name or found.email)
-
-
-def refuse_stale(
-    company: Company, experiment: Experiment, version: int, wanted: Mapping[str, Any]
-) -> None:
-    """StaleVersion where the screen showed another version: both values of what would differ.
-
-    `wanted` are fields with what was asked for; a change of the state is told in any case.
-    """
-    if experiment.version == version:
-        return
-    style = style_for(
-        language=get_language() or "en", company_locale=company.locale, currency=company.currency
-    )
-    theirs = kept({field: getattr(experiment, field) for field in wanted})
-    yours = kept(wanted)
-    measure = experiment.measure
-    differing = [
-        (
-            field_text(field),
-            value_text(field, theirs[field], measure=measure, style=style),
-            value_text(field, yours[field], measure=measure, style=style),
-        )
-        for field in yours
-        if theirs[field] != yours[field]
-    ]
-    facts = both_values(differing) or _("it is {state} now").format(
-        state=state_text(experiment.state).word
-    )
-    raise StaleVersion(
-        _(
-            "Somebody else changed this experiment while you were looking: {facts}."
-            " Nothing was changed; decide again."
-        ).format(facts=facts)
-    )
-
-
-def save(experiment: Experiment, *fields: str) -> None:
-    """Write these fields as the next version."""
-    experiment.version += 1
-    experiment.save(update_fields=[*fields, "version"])
-
-
-def note(
-    experiment: Experiment,
-    by: Actor,
-    now: datetime,
-    kind: str,
+def note_events(
     *,
-    text: str = "",
+    company: Company,
+    experiment: Experiment,
+    before: ExperimentFigures | None,
+    figures: ExperimentFigures,
+    now: datetime,
+) -> int:
+    """Note what changed since the figures before; how many entries were added.
+
+    A verdict that changed, a guardrail that got clearly worse, the planned end, a stage that was
+    retired, and changes that the team recorded in the window. In the caller's transaction.
+    """
+    today = company.local_day(company.clock(now))
+    added = 0
+    with translation.override(company.locale):
+        verdict = figures.primary.verdict
+        earlier = before.primary.verdict if before else "no_evidence_yet"
+        if verdict != earlier:
+            added += _add(
+                experiment,
+                now,
+                f"verdict-{today.isoformat()}-{verdict}",
+                _verdict_text(verdict),
+                {"event": "verdict", "to": verdict},
+                {"verdict": earlier},
+            )
+        for row in figures.harmed:
+            added += _guardrail(experiment, row, now)
+        if experiment.ends_on is not None and today >= experiment.ends_on:
+            end = experiment.ends_on
+            added += _add(
+                experiment,
+                now,
+                f"planned-end-{end.isoformat()}",
+                _("The planned end is reached. Deals that are still too young are waited for."),
+                {"event": "planned_end", "on": end.isoformat()},
+            )
+        added += _retired(experiment, now)
+        added += _recorded_changes(experiment, now)
+    return added
+
+
+def note_recheck(
+    *,
+    company: Company,
+    experiment: Experiment,
+    digest: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    now: datetime,
+) -> int:
+    """Say that the figures of the decision would be others today, with both."""
+    with translation.override(company.locale):
+        text = _(
+            "Facts from before the decision were entered or corrected since. Computed again, the"
+            " figures are different from those that it was decided on, which stay as they were."
+        )
+    told = {"event": "recheck", "figures": dict(after)}
+    return _add(experiment, now, f"recheck-{digest}", text, told, {"figures": dict(before)})
+
+
+def note_lasted(
+    *, company: Company, experiment: Experiment, figures: ExperimentFigures, now: datetime
+) -> int:
+    """The answer to "did it last?", once every deal of the two quarters is mature."""
+    verdict = figures.primary.verdict
+    with translation.override(company.locale):
+        texts = {
+            "better": _("Did it last? Yes: the measure is still better than before the change."),
+            "worse": _("Did it last? No: the measure is worse than before the change."),
+            "no_evidence_yet": _(
+                "Did it last? That cannot be told: the two quarters after it are not clearly"
+                " different from the time before the change."
+            ),
+        }
+    told = {"event": "lasted", "verdict": verdict, "effect": figures.primary.effect}
+    return _add(experiment, now, _LASTED, texts[verdict], told)
+
+
+def lasted_told(experiment: Experiment) -> bool:
+    """Whether "did it last?" has its final answer."""
+    return ExperimentEntry.objects.filter(experiment=experiment, once=_LASTED).exists()
+
+
+def note_check_in(
+    *, company: Company, experiment: Experiment, week: str, name: str, now: datetime
+) -> bool:
+    """Say that the week's reminder goes to the owner; False: it was sent already."""
+    with translation.override(company.locale):
+        text = _("{name} was reminded by e-mail to look at this experiment.").format(name=name)
+    told = {"event": "check_in", "week": week}
+    return bool(_add(experiment, now, f"check-in-{week}", text, told))
+
+
+def _verdict_text(verdict: str) -> str:
+    return {
+        "better": _("The suggested verdict is now: better."),
+        "worse": _("The suggested verdict is now: worse."),
+        "no_evidence_yet": _("The suggested verdict is now: no evidence yet."),
+    }[verdict]
+
+
+def _guardrail(experiment: Experiment, row: Reading, now: datetime) -> int:
+    names = {
+        "opened_per_week": _("number of deals"),
+        "won_within": _("win rate"),
+        "passed_within": _("a stage's conversion"),
+        "cycle_days": _("cycle"),
+        "deal_size": _("deal size"),
+    }
+    return _add(
+        experiment,
+        now,
+        f"guardrail-{row.measure}-{row.stage or 0}",
+        _("A guardrail got clearly worse: {measure}.").format(measure=names[row.measure]),
+        {"event": "guardrail", "measure": row.measure, "stage": row.stage},
+    )
+
+
+def _retired(experiment: Experiment, now: datetime) -> int:
+    if experiment.stage_id is None:
+        return 0
+    stage = Stage.objects.select_related("replaced_by").get(pk=experiment.stage_id)
+    if stage.retired_at is None:
+        return 0
+    heir = heir_of(stage)
+    if heir is None:
+        text = _("The stage {stage} was retired. Its conversion cannot be measured any more.")
+    else:
+        text = _("The stage {stage} was retired. What is measured since is {heir}.")
+    return _add(
+        experiment,
+        now,
+        f"stage-{stage.pk}-{heir.pk if heir else 0}",
+        text.format(stage=stage.name, heir=heir.name if heir else ""),
+        {"event": "stage_retired", "stage": stage.pk, "heir": heir.pk if heir else None},
+    )
+
+
+def _recorded_changes(experiment: Experiment, now: datetime) -> int:
+    """Other changes between the start of the experiment and its planned end."""
+    found = RecordedChange.objects.filter(
+        happened_on__gte=experiment.starts_on, withdrawn_at__isnull=True
+    )
+    if experiment.ends_on is not None:
+        found = found.filter(happened_on__lt=experiment.ends_on)
+    added = 0
+    for change in found.order_by("happened_on", "pk"):
+        elsewhere = change.pipeline_id not in (None, experiment.pipeline_id)
+        apart = ALL not in (change.segment, experiment.segment)
+        if elsewhere or (apart and change.segment != experiment.segment):
+            continue
+        day = date_format(change.happened_on, "j F Y")
+        added += _add(
+            experiment,
+            now,
+            f"change-{change.pk}",
+            _("Something else changed while this runs, on {day}: {text}").format(
+                day=day, text=change.text
+            ),
+            {"event": "recorded_change", "change": change.pk},
+        )
+    return added
+
+
+def _add(
+    experiment: Experiment,
+    now: datetime,
+    once: str,
+    text: str,
+    after: Mapping[str, Any],
     before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-    once: str | None = None,
-) -> ExperimentEntry:
-    """A line in the experiment's own log."""
-    entry: ExperimentEntry = ExperimentEntry.objects.create(
+) -> int:
+    """One entry, if there is none of that name; 1 or 0. The caller holds the experiment."""
+    if ExperimentEntry.objects.filter(experiment=experiment, once=once).exists():
+        return 0
+    ExperimentEntry.objects.create(
         experiment=experiment,
-        kind=kind,
+        kind=ExperimentEntry.Kind.AUTOMATIC,
         text=text,
         before=dict(before or {}),
-        after=dict(after or {}),
+        after=dict(after),
         at=now,
-        by_id=by.user_id,
         once=once,
     )
-    return entry
-
-
-def audit(
-    experiment: Experiment,
-    by: Actor,
-    now: datetime,
-    verb: str,
-    *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    """A line in the audit trail; frozen figures stay with the experiment."""
-    record_audit(
-        by=by,
-        at=now,
-        action=f"experiment.{verb}",
-        object_type="experiment",
-        object_id=experiment.pk,
-        before=None if before is None else dict(before),
-        after=None if after is None else dict(after),
-    )
+    return 1
