@@ -74,6 +74,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Entry("pipeline:my_day", _("My day"), "deal.view", icon="calendar-check", key="m"),
             Entry("pipeline:board", _("Deals"), "deal.view", icon="square-kanban", key="d"),
+            Entry("metrics:quarter_list", _("Quarters"), "quarter.view", icon="history", key="q"),
             Entry(
                 "pipeline:mail_tray",
                 _("Mail"),

@@ -1,7 +1,7 @@
 """Rights on the figures."""
 
 from accounts.permissions import register
-from accounts.roles import MANAGERS, OVERSEERS, READERS, WRITERS
+from accounts.roles import MANAGERS, OVERSEERS, OWNERS, READERS, WRITERS
 
 VELOCITY_VIEW = register("velocity.view", READERS)
 FUNNEL_VIEW = register("funnel.view", READERS)
@@ -22,3 +22,9 @@ WHAT_IF_VIEW = register("what_if.view", READERS)
 SCENARIO_SAVE = register("scenario.save", MANAGERS)
 EXPERIMENT_VIEW = register("experiment.view", READERS)
 EXPERIMENT_MANAGE = register("experiment.manage", MANAGERS)
+QUARTER_VIEW = register("quarter.view", READERS)
+QUARTER_SIGN = register("quarter.sign", MANAGERS)
+# A second person: leadership may.
+QUARTER_COUNTERSIGN = register("quarter.countersign", OVERSEERS)
+QUARTER_REVIEW = register("quarter.review", MANAGERS)
+OPERATIONS_VIEW = register("operations.view", OWNERS)

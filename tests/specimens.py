@@ -28,6 +28,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "pipeline.ExchangeRate": {"month": date(2026, 2, 1)},
     "metrics.Snapshot": {"status": "running", "version": 0},
     "metrics.DangerPoint": {"closed_at": None},
+    "metrics.SignOff": {"countersigns": None},
     "metrics.Scenario": {"withdrawn_at": None},
 }
 

@@ -11,6 +11,7 @@ from metrics.models.finding import Finding, FindingChange, FindingDeal
 from metrics.models.lease import Lease
 from metrics.models.review import Answer, Guide, GuideQuestion, Review, ReviewKind
 from metrics.models.scenario import Scenario
+from metrics.models.sign_off import QuarterReview, SignOff
 from metrics.models.snapshot import Snapshot
 
 __all__ = [
@@ -29,9 +30,11 @@ __all__ = [
     "GuideQuestion",
     "Lease",
     "Measure",
+    "QuarterReview",
     "RecordedChange",
     "Review",
     "ReviewKind",
     "Scenario",
+    "SignOff",
     "Snapshot",
 ]

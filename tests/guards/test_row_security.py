@@ -31,6 +31,7 @@ APPEND_ONLY_MODELS = {
     "metrics.FindingChange",
     "metrics.Guide",
     "metrics.GuideQuestion",
+    "metrics.SignOff",
     "pipeline.DealChange",
     "pipeline.MaterialUse",
     "pipeline.StageTransition",
