@@ -23,6 +23,14 @@ from metrics.views.funnel import funnel, funnel_chart
 from metrics.views.funnel_deals import funnel_deals, funnel_deals_file
 from metrics.views.funnel_reasons import funnel_reasons
 from metrics.views.guides import guide, guide_blank, guide_edit
+from metrics.views.material import material_effect_page, material_gaps_page
+from metrics.views.recorded_changes import (
+    change_add,
+    change_edit,
+    change_list,
+    change_put_back,
+    change_withdraw,
+)
 from metrics.views.review_sheet import (
     review,
     review_reopen,
@@ -48,6 +56,7 @@ from metrics.views.themes import (
     theme_retire,
 )
 from metrics.views.velocity import velocity, velocity_chart
+from metrics.views.voices import voices_coverage, voices_export, voices_page
 from metrics.views.what_if import what_if, what_if_chart
 
 _CHART = r"chart/(?P<name>[a-z]+)\.(?P<kind>csv|svg)$"
@@ -63,6 +72,8 @@ _FINDING = "findings/<int:finding_id>/"
 
 _THEME = "settings/themes/<int:theme_id>/"
 
+_CHANGE = "changes/<int:change_id>/"
+
 app_name = "metrics"
 urlpatterns = [
     path("velocity/", velocity, name="velocity"),
@@ -72,6 +83,11 @@ urlpatterns = [
     path("funnel/deals/", funnel_deals, name="funnel_deals"),
     path("funnel/deals/deals.csv", funnel_deals_file, name="funnel_deals_file"),
     path("funnel/reasons/", funnel_reasons, name="funnel_reasons"),
+    path("changes/", change_list, name="change_list"),
+    path("changes/add/", change_add, name="change_add"),
+    path(f"{_CHANGE}edit/", change_edit, name="change_edit"),
+    path(f"{_CHANGE}withdraw/", change_withdraw, name="change_withdraw"),
+    path(f"{_CHANGE}put-back/", change_put_back, name="change_put_back"),
     path("danger-points/", danger_list, name="danger_list"),
     path("danger-points/agenda.csv", danger_export, name="danger_export"),
     path("danger-points/open/", danger_open, name="danger_open"),
@@ -101,6 +117,13 @@ urlpatterns = [
     path(_GUIDE, guide, name="guide"),
     path(f"{_GUIDE}blank/", guide_blank, name="guide_blank"),
     path(f"{_GUIDE}edit/", guide_edit, name="guide_edit"),
+    path("voices/", voices_page, name="voices"),
+    path("voices/deals.csv", voices_export, name="voices_export"),
+    path("voices/coverage.csv", voices_coverage, name="voices_coverage"),
+    path("material/gaps/", material_gaps_page, name="material_gaps"),
+    path(
+        "material/<int:material_id>/effect/", material_effect_page, name="material_effect"
+    ),
     path("settings/themes/", theme_list_page, name="theme_list"),
     path("settings/themes/add/", theme_add, name="theme_add"),
     path(f"{_THEME}rename/", theme_rename, name="theme_rename"),

@@ -50,6 +50,7 @@ _UNSTAGED: Mapping[str, Callable[[QuarterWork], Bool]] = {
     "cycle_won": lambda work: work.won,
     "cycle_closed": lambda work: ~work.open_at_end,
     "cohort_won": lambda work: work.cohort_won,
+    "cohort_open": lambda work: work.cohort_pending,
     "cohort_path_unknown": lambda work: work.opened & ~work.known,
 }
 _STAGED: Mapping[str, Callable[[QuarterWork, int], Bool]] = {
@@ -66,7 +67,7 @@ _STAGED: Mapping[str, Callable[[QuarterWork, int], Bool]] = {
     "open_deals": lambda work, at: work.left_known & (work.states.furthest == at),
 }
 _USUAL = {"usual_advanced": "advanced", "usual_lost_at": "lost_at", "usual_exits": "exits"}
-_OF_THE_COHORT = ("cohort_reached", "cohort_lost", "cohort_pending", "cohort_won")
+_OF_THE_COHORT = ("cohort_reached", "cohort_lost", "cohort_pending", "cohort_open", "cohort_won")
 
 # Lost deals can be asked for by the first level of their reason.
 LEVELLED = frozenset({"lost_at", "value_lost", "value_lost_without_amount", "usual_lost_at"})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from metrics.charts import svg
 from metrics.charts.scale import Scale, ticks
@@ -22,10 +23,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at a point, e.g. the start of an experiment."""
+    """Something that happened at a point, e.g. the start of an experiment.
+
+    `short` stands in for the text where the flags would lie over each other.
+    """
 
     index: int
     text: str
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,8 @@ def _draw(
     for level in levels:
         out += _level(level, len(points), x, y)
     out += _lines(points, x, y)
-    for event in events:
-        out += _event(event, x, top, bottom, width)
+    for event, words in zip(events, _flag_texts(events, x, width), strict=True):
+        out += _event(event, words, x, top, bottom, width)
     half = step / 2 if len(points) > 1 else (width - left - right) / 2
     for i, point in enumerate(points):
         start = max(0.0, x(i) - half)
@@ -180,15 +185,31 @@ def _level(level: Level, count: int, x: Callable[[int], float], y: Scale) -> lis
     ]
 
 
-def _event(
-    event: Event, x: Callable[[int], float], top: float, bottom: float, width: int
-) -> list[str]:
-    words = svg.fit(event.text, width * 0.6)
+def _flag_texts(events: Sequence[Event], x: Callable[[int], float], width: int) -> list[str]:
+    """What each flag says: its text, or for all of them the short one where two would touch."""
+    texts = [svg.fit(event.text, width * 0.6) for event in events]
+    boxes = sorted(
+        _flag(text, x(event.index), width) for text, event in zip(texts, events, strict=True)
+    )
+    if any(right + 2 > left for (_, right), (left, _) in pairwise(boxes)):
+        return [event.short or text for event, text in zip(events, texts, strict=True)]
+    return texts
+
+
+def _flag(words: str, at: float, width: int) -> tuple[float, float]:
+    """Left and right of a flag over x, kept inside the drawing."""
     half = svg.text_width(words) / 2 + 6
-    at = x(event.index)
     centre = min(max(at, half), width - half)
+    return centre - half, centre + half
+
+
+def _event(
+    event: Event, words: str, x: Callable[[int], float], top: float, bottom: float, width: int
+) -> list[str]:
+    at = x(event.index)
+    left, right = _flag(words, at, width)
     return [
         svg.line(at, top - 4, at, bottom, class_="event"),
-        svg.element("rect", x=centre - half, y=0, width=half * 2, height=18, rx=4, class_="flag"),
-        svg.text(centre, 13, words, class_="flag-text", anchor="middle"),
+        svg.element("rect", x=left, y=0, width=right - left, height=18, rx=4, class_="flag"),
+        svg.text((left + right) / 2, 13, words, class_="flag-text", anchor="middle"),
     ]

@@ -41,6 +41,7 @@ _ANCHORS = {
     "cohort_reached": "funnel",
     "cohort_lost": "funnel",
     "cohort_pending": "funnel",
+    "cohort_open": "funnel",
     "cohort_won": "funnel",
     "cohort_path_unknown": "history",
     "path_unknown": "history",
@@ -140,6 +141,7 @@ def _names() -> dict[str, str]:
         "cohort_reached": _("Opened in {quarter} and reached {stage}"),
         "cohort_lost": _("Opened in {quarter} and lost at {stage}"),
         "cohort_pending": _("Opened in {quarter} and still under way at {stage}"),
+        "cohort_open": _("Opened in {quarter} and still under way"),
         "advanced": _("Got past {stage} in {quarter}"),
         "lost_at": _("Lost at {stage} in {quarter}"),
         "exits": _("Left {stage} in {quarter}"),
@@ -188,6 +190,7 @@ def _definitions() -> dict[str, str]:
         "cohort_pending": _(
             "Of the deals opened in the quarter, those still open, no further yet."
         ),
+        "cohort_open": _("Of the deals opened in the quarter, those still open."),
         "advanced": _("Deals that got past the stage for the first time, in the quarter."),
         "lost_at": lost_at,
         "exits": _("Deals that got past the stage in the quarter, or were lost at it."),

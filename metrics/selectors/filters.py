@@ -28,6 +28,8 @@ class Question:
     segment: str = "all"
     unit: str = "per100"
     at: int | None = None  # position of the selected stage
+    versus: str = ""  # a second segment beside the first
+    today: bool = False  # the cohort as it stands today, not at its quarter's close
     notices: tuple[str, ...] = ()
 
     def query(self, **changes: object) -> str:
@@ -42,6 +44,10 @@ class Question:
             pairs.append(("unit", asked.unit))
         if asked.at is not None:
             pairs.append(("at", str(asked.at)))
+        if asked.versus:
+            pairs.append(("vs", asked.versus))
+        if asked.today:
+            pairs.append(("cohort", "today"))
         return "?" + urlencode(pairs)
 
 
@@ -50,7 +56,7 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
 
     `q` is a quarter's label, `seg` a segment's name; each dimension may also stand alone
     (`channel=inbound&product=Course`), as the picker's form sends it. `accepts` names what else
-    this page understands: "unit", "at".
+    this page understands: "unit", "at", "vs", "cohort".
     """
     notices: list[str] = []
     known = {"q", "seg", *DIMENSIONS, *accepts}
@@ -74,13 +80,35 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
     if at and not (at.isascii() and at.isdecimal() and len(at) < 4):
         notices.append(_("There is no stage of that number; the worst one is shown."))
         at = ""
+    segment = segment_name(parts)[:_SEGMENT_LENGTH]
+    versus = _versus(_one(query, "vs") if "vs" in accepts else "", segment, notices)
+    cohort = _one(query, "cohort") if "cohort" in accepts else ""
+    if cohort not in ("", "close", "today"):
+        notices.append(_("The deals can be shown as at the quarter's close, or as of today."))
     return Question(
         quarter=_one(query, "q")[:20] or None,
-        segment=segment_name(parts)[:_SEGMENT_LENGTH],
+        segment=segment,
         unit=unit if unit in UNITS else "per100",
         at=int(at) if at else None,
+        versus=versus,
+        today=cohort == "today",
         notices=tuple(notices),
     )
+
+
+def _versus(asked: str, segment: str, notices: list[str]) -> str:
+    """The second segment by its name, or "" where none, or none that can be had, is asked for."""
+    if not asked:
+        return ""
+    parts = dict(_parts(asked))
+    name = segment_name(parts)[:_SEGMENT_LENGTH]
+    if len(parts) > 2 or (not parts and asked != "all"):
+        notices.append(_("There is no segment of that name to compare with."))
+        return ""
+    if name == segment:
+        notices.append(_("A segment is not compared with itself."))
+        return ""
+    return name
 
 
 def _one(query: Mapping[str, Sequence[str]], name: str) -> str:
@@ -218,6 +246,8 @@ def filters_for(
     hidden = [(k, v) for k, v in (("q", question.quarter or ""),) if v]
     if question.unit != "per100":
         hidden.append(("unit", question.unit))
+    if question.today:
+        hidden.append(("cohort", "today"))
     listed = tuple(
         Choice(formats.quarter(q), question.query(quarter=q), q, q == label, statuses.get(q, ""))
         for q in reversed(quarters)
@@ -238,7 +268,7 @@ def filters_for(
 def _chip(question: Question, segment: str) -> Choice:
     return Choice(
         text=segment_text(segment),
-        href=question.query(segment=segment),
+        href=question.query(segment=segment, versus=""),
         value=segment,
         current=question.segment == segment,
     )

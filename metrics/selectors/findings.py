@@ -13,6 +13,7 @@ from metrics.models import Finding, FindingDeal
 from metrics.selectors.finding_rows import (
     SEVERITIES,
     FindingRow,
+    Writer,
     rows_of,
     with_deals,
     writer_for,
@@ -79,13 +80,15 @@ def findings_at(
     limit: int | None = 3,
     style: Style | None = None,
     today: date | None = None,
+    writer: Writer | None = None,
 ) -> FindingsHere:
     """What was learned at these stages: severe first, then the newest, `limit` of them.
 
     Findings at a retired stage count at the one that replaced it. The total and the number of
-    distinct deals are of all of them; with a segment, the deals are those in it.
+    distinct deals are of all of them; with a segment, the deals are those in it. `writer` saves
+    its queries where the page has one.
     """
-    writer = writer_for(company=company, style=style, today=today)
+    writer = writer or writer_for(company=company, style=style, today=today)
     places = writer.stages.same(stage_ids)
     found = of_segment(standing().filter(stage_id__in=places), segment)
     links = FindingDeal.objects.filter(finding__in=found)

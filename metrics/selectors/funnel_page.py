@@ -5,57 +5,37 @@ from the exits of the quarter. Definitions: docs/metrics.md, "Funnel and danger 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import formats
-from accounts.formats import Style
-from metrics.calc.types import SegmentFigures, StageFigures
+from metrics.calc.types import SegmentFigures
 from metrics.selectors import wording
-from metrics.selectors.danger import loss_line, stage_steps, usual_loss
+from metrics.selectors.cohort_today import CohortToday
+from metrics.selectors.danger import stage_steps
+from metrics.selectors.deal_links import DealLinks, Line, bold, joined, line, plain
+from metrics.selectors.funnel_columns import FunnelColumn, columns_of, per_100, usual_loss
+from metrics.selectors.side_by_side import SideBySide, side_by_side
 from metrics.selectors.stage_block import StageBlock, stage_block
 from metrics.selectors.wording import Reading
-
-
-@dataclass(frozen=True, slots=True)
-class FunnelColumn:
-    """One stage of the cohort, or the won deals at the end (position None)."""
-
-    position: int | None
-    name: str
-    value: str
-    value_is_long: bool
-    count: str
-    verdict: str
-    tone: str  # of the tag and of the drawing
-    word: str
-    icon: str
-    cohort_line: str
-    exits_line: str
-    selected: bool
-    # shares of the first stage, for the drawing
-    level: float
-    lost: float
-    pending: float
-    # the same as counts, for the table
-    reached: int
-    lost_n: int
-    pending_n: int
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelPage:
     """Everything that the page prints."""
 
-    lede: SafeString
+    lede: Line
     columns: tuple[FunnelColumn, ...]
     unit: str
-    cohort_note: str
+    cohort_note: Line
+    unfinished: Line | None  # how many of the cohort are still under way
+    today: str  # "as of 23 Nov 2026" where the cohort is that of today, else ""
     stage: StageBlock | None
-    notices: tuple[str, ...]
+    versus: SideBySide | None
+    notices: tuple[Line, ...]
+    final: bool
     status: str
     status_tone: str
     status_note: str
@@ -69,41 +49,55 @@ def funnel_page(
     unit: str,
     at: int | None,
     reading: Reading,
+    today: CohortToday | None = None,
+    versus: tuple[str, SegmentFigures | None] | None = None,
+    deals_url: str = "",
 ) -> FunnelPage | None:
     """The page for the last of `quarters` (labels, oldest first). `unit` is per100, deals or
     money, `at` the position of the selected stage (None, or one that does not exist: the worst).
-    None where the segment has no figures in that quarter."""
+
+    `today` replaces the cohort by how it stands now; `versus` is a second segment's name with
+    its figures of the same quarter. None where the segment has no figures in that quarter.
+    """
     found = {f.quarter: f for f in history}
     now = found.get(quarters[-1]) if quarters else None
     if now is None:
         return None
     style = reading.style
+    if today is not None:
+        now = with_cohort(now, today)
     positions = {s.position for s in now.stages}
     chosen = at if at in positions else (now.danger_order[0] if now.danger_order else None)
     cohort = now.stages[0].cohort_reached if now.stages else 0
     notices = []
     if unit == "per100" and 0 < cohort < wording.FEW:
         unit = "deals"
-        notices.append(_("Fewer than 10 deals opened, so counts are shown instead of rates."))
-    if at is not None and at not in positions:
-        notices.append(_("There is no stage of that number; the worst one is shown."))
-    if now.path_unknown:
         notices.append(
-            ngettext(
-                "{n} deal came without its path through the stages and is left out of this page.",
-                "{n} deals came without their path through the stages and are left out of this"
-                " page.",
-                now.path_unknown,
-            ).format(n=formats.number(now.path_unknown, style))
+            plain(_("Fewer than 10 deals opened, so counts are shown instead of rates."))
         )
+    if at is not None and at not in positions:
+        notices.append(plain(_("There is no stage of that number; the worst one is shown.")))
+    links = DealLinks(deals_url, now.quarter, now.segment, style, unit, today is not None)
+    if now.path_unknown:
+        template = ngettext(
+            "{n} deal came without its path through the stages and is left out of this page.",
+            "{n} deals came without their path through the stages and are left out of this page.",
+            now.path_unknown,
+        )
+        notices.append(line(template, n=links.count(now.path_unknown, "path_unknown")))
     word, tone, note = wording.status_text(now, style)
+    found[now.quarter] = now
     return FunnelPage(
-        lede=_lede(now, style),
-        columns=_columns(now, unit, chosen, style),
+        lede=_lede(now, links),
+        columns=columns_of(now, unit, chosen, links),
         unit=unit,
-        cohort_note=_cohort_note(now, style),
-        stage=stage_block(now, chosen, found, quarters, style) if chosen is not None else None,
+        cohort_note=_cohort_note(now, links),
+        unfinished=_unfinished(now, links),
+        today=formats.day(today.as_of, style) if today else "",
+        stage=stage_block(now, chosen, found, quarters, links) if chosen is not None else None,
+        versus=side_by_side(now, versus[0], versus[1], links) if versus else None,
         notices=tuple(notices),
+        final=now.status == "final",
         status=word,
         status_tone=tone,
         status_note=note,
@@ -111,39 +105,58 @@ def funnel_page(
     )
 
 
-def _lede(now: SegmentFigures, style: Style) -> SafeString:
+def with_cohort(now: SegmentFigures, today: CohortToday) -> SegmentFigures:
+    """The quarter's figures with its cohort as it stands today; exits stay as they were."""
+    cohorts = {stage.position: stage for stage in today.stages}
+    stages = tuple(
+        replace(
+            stage,
+            cohort_reached=cohorts[stage.position].cohort_reached,
+            cohort_lost=cohorts[stage.position].cohort_lost,
+            cohort_pending=cohorts[stage.position].cohort_pending,
+        )
+        if stage.position in cohorts
+        else stage
+        for stage in now.stages
+    )
+    return replace(now, stages=stages, cohort_won=today.cohort_won)
+
+
+def _lede(now: SegmentFigures, links: DealLinks) -> Line:
     """The cohort in one sentence, the worst danger point in another."""
-    quarter = formats.quarter(now.quarter)
+    style, quarter = links.style, formats.quarter(now.quarter)
     cohort = now.stages[0].cohort_reached if now.stages else 0
     if not cohort:
-        said = [wording.sentence(_("No deal was opened in {quarter}."), quarter=quarter)]
-    elif cohort < wording.FEW:
-        template = ngettext(
-            "Of {cohort} deal opened in {quarter}, {won} is won so far.",
-            "Of {cohort} deals opened in {quarter}, {won} are won so far.",
-            cohort,
+        said = [line(_("No deal was opened in {quarter}."), quarter=bold(plain(quarter)))]
+    else:
+        few = cohort < wording.FEW
+        if few:
+            template = ngettext(
+                "Of {cohort} deal opened in {quarter}, {won} is won so far.",
+                "Of {cohort} deals opened in {quarter}, {won} are won so far.",
+                cohort,
+            )
+        elif sum(s.cohort_pending for s in now.stages):
+            template = _("Of 100 deals opened in {quarter}, {won} are won so far.")
+        else:
+            template = _("Of 100 deals opened in {quarter}, {won} were won.")
+        won = (
+            formats.number(now.cohort_won, style)
+            if few
+            else per_100(now.cohort_won / cohort, style)
         )
         said = [
-            wording.sentence(
+            line(
                 template,
-                cohort=formats.number(cohort, style),
-                quarter=quarter,
-                won=formats.number(now.cohort_won, style),
+                cohort=bold(links.count(cohort, "cohort_reached", 1)),
+                quarter=bold(plain(quarter)),
+                won=bold(links.number(won, "cohort_won")),
             )
         ]
-    else:
-        pending = sum(s.cohort_pending for s in now.stages)
-        template = (
-            _("Of 100 deals opened in {quarter}, {won} are won so far.")
-            if pending
-            else _("Of 100 deals opened in {quarter}, {won} were won.")
-        )
-        won = formats.number(round(100 * now.cohort_won / cohort), style)
-        said = [wording.sentence(template, quarter=quarter, won=won)]
-    return wording.joined([*said, *_worst(now, style)])
+    return joined([*said, *_worst(now, links)])
 
 
-def _worst(now: SegmentFigures, style: Style) -> list[str]:
+def _worst(now: SegmentFigures, links: DealLinks) -> list[Line]:
     steps = {s.position: (s, following) for s, following in stage_steps(now)}
     worse = [steps[p][0] for p in now.danger_order if steps[p][0].verdict in {"danger", "watch"}]
     if worse:
@@ -154,167 +167,55 @@ def _worst(now: SegmentFigures, style: Style) -> list[str]:
             if stage.verdict == "danger"
             else _("To watch: {stage}, where {lost} are lost on leaving, usually {usual}.")
         )
-        return [
-            wording.sentence(
-                template,
-                stage=stage.name,
-                lost=formats.rate_of(stage.lost_at, exits, style),
-                usual=usual_loss(stage, style),
-            )
-        ]
+        lost = links.rate_of((stage.lost_at, "lost_at"), (exits, "exits"), stage.position)
+        usual = usual_loss(stage, links) or plain("")
+        name = bold(plain(stage.name))
+        return [line(template, stage=name, lost=bold(lost), usual=bold(usual))]
     if all(s.verdict == "too_few" for s in now.stages):
-        return [_("Too few deals left the stages to say where it got worse.")]
+        return [plain(_("Too few deals left the stages to say where it got worse."))]
     costly = [steps[p][0] for p in now.danger_order if steps[p][0].lost_at]
     if costly and costly[0].expected_loss:
         return [
-            wording.sentence(
+            line(
                 _("No stage is clearly worse than usual; the costliest losses are at {stage}."),
-                stage=costly[0].name,
+                stage=bold(plain(costly[0].name)),
             )
         ]
     return []
 
 
-def _per_100(share: float, style: Style) -> str:
-    return formats.number(round(100 * share), style) or ""
-
-
-def _columns(
-    now: SegmentFigures, unit: str, chosen: int | None, style: Style
-) -> tuple[FunnelColumn, ...]:
-    cohort = now.stages[0].cohort_reached if now.stages else 0
-    base = cohort or 1
-    columns = []
-    for stage in now.stages:
-        word, icon = wording.verdict_text(stage.verdict)
-        value, count = _value(stage, unit, base, style)
-        columns.append(
-            FunnelColumn(
-                position=stage.position,
-                name=stage.name,
-                value=value,
-                value_is_long=len(value) > 7,
-                count=count,
-                verdict=stage.verdict,
-                tone=stage.verdict,
-                word=word,
-                icon=icon,
-                cohort_line=_cohort_line(stage, unit, base, style),
-                exits_line=loss_line(stage, style),
-                selected=stage.position == chosen,
-                level=stage.cohort_reached / base,
-                lost=stage.cohort_lost / base,
-                pending=stage.cohort_pending / base,
-                reached=stage.cohort_reached,
-                lost_n=stage.cohort_lost,
-                pending_n=stage.cohort_pending,
-            )
-        )
-    columns.append(_won_column(now, unit, base, style))
-    return tuple(columns)
-
-
-def _value(stage: StageFigures, unit: str, base: int, style: Style) -> tuple[str, str]:
-    """(big figure, what it counts) of a column."""
-    n = _("n = {n}").format(n=formats.number(stage.cohort_reached, style))
-    if unit == "money":
-        value = formats.money(stage.value_lost, style) or _("no amounts")
-        return value, _("amount lost here in the quarter")
-    if unit == "deals":
-        return formats.number(stage.cohort_reached, style) or "", _("reached this stage so far")
-    return _per_100(stage.cohort_reached / base, style), n
-
-
-def _cohort_line(stage: StageFigures, unit: str, base: int, style: Style) -> str:
-    """10 lost of 100, 3 still open: of the deals that were opened in the quarter."""
-    if unit == "money":
-        without = ""
-        if stage.value_lost_without_amount:
-            without = ngettext(
-                "{n} of {all} without an amount",
-                "{n} of {all} without an amount",
-                stage.lost_at,
-            ).format(
-                n=formats.number(stage.value_lost_without_amount, style),
-                all=formats.number(stage.lost_at, style),
-            )
-        return without or wording.deals(stage.lost_at, style)
-    if unit == "per100":
-        lost, pending, reached = (
-            _per_100(n / base, style)
-            for n in (stage.cohort_lost, stage.cohort_pending, stage.cohort_reached)
-        )
-    else:
-        lost, pending, reached = (
-            formats.number(n, style) or ""
-            for n in (stage.cohort_lost, stage.cohort_pending, stage.cohort_reached)
-        )
-    if not stage.cohort_pending:
-        return _("{lost} lost of {reached}").format(lost=lost, reached=reached)
-    return _("{lost} lost of {reached}, {pending} still open").format(
-        lost=lost, reached=reached, pending=pending
-    )
-
-
-def _won_column(now: SegmentFigures, unit: str, base: int, style: Style) -> FunnelColumn:
-    deals = wording.deals(now.cohort_won, style)
-    if unit == "per100":
-        won, reached = _per_100(now.cohort_won / base, style), "100"
-    else:
-        won = formats.number(now.cohort_won, style) or ""
-        cohort = now.stages[0].cohort_reached if now.stages else 0
-        reached = formats.number(cohort, style) or ""
-    value = {
-        "money": formats.money(now.revenue_won, style) or _("no amounts"),
-        "deals": formats.number(now.cohort_won, style) or "",
-    }.get(unit, _per_100(now.cohort_won / base, style))
-    exits_line = _("{deals} won in the quarter, {money}").format(
-        deals=formats.number(now.won, style),
-        money=formats.money(now.revenue_won, style) or _("no amounts"),
-    )
-    return FunnelColumn(
-        position=None,
-        name=_("Won"),
-        value=value,
-        value_is_long=len(value) > 7,
-        count={
-            "money": _("revenue won in the quarter"),
-            "deals": _("won so far"),
-        }.get(unit, _("n = {n}").format(n=formats.number(now.cohort_won, style))),
-        verdict="won",
-        tone="accent",
-        word=deals,
-        icon="trophy",
-        cohort_line=_("{won} won of {reached}").format(won=won, reached=reached),
-        exits_line=exits_line,
-        selected=False,
-        level=now.cohort_won / base,
-        lost=0.0,
-        pending=0.0,
-        reached=now.cohort_won,
-        lost_n=0,
-        pending_n=0,
-    )
-
-
-def _cohort_note(now: SegmentFigures, style: Style) -> str:
-    pending = sum(s.cohort_pending for s in now.stages)
+def _cohort_note(now: SegmentFigures, links: DealLinks) -> Line:
     cohort = now.stages[0].cohort_reached if now.stages else 0
     quarter = formats.quarter(now.quarter)
-    if not pending:
-        return ngettext(
+    n = links.count(cohort, "cohort_reached", 1)
+    template = (
+        ngettext(
+            "Cohort: {n} deal opened in {quarter}.",
+            "Cohort: {n} deals opened in {quarter}.",
+            cohort,
+        )
+        if _pending(now)
+        else ngettext(
             "Cohort: {n} deal opened in {quarter}; all have ended.",
             "Cohort: {n} deals opened in {quarter}; all have ended.",
             cohort,
-        ).format(n=formats.number(cohort, style), quarter=quarter)
-    return ngettext(
-        "Cohort: {n} deal opened in {quarter}. Unfinished: {pending} still under way, so the later"
-        " stages will still grow.",
-        "Cohort: {n} deals opened in {quarter}. Unfinished: {pending} still under way, so the"
-        " later stages will still grow.",
-        cohort,
-    ).format(
-        n=formats.number(cohort, style),
-        quarter=quarter,
-        pending=formats.number(pending, style),
+        )
     )
+    return line(template, n=n, quarter=quarter)
+
+
+def _unfinished(now: SegmentFigures, links: DealLinks) -> Line | None:
+    """The mark of a cohort that is still under way, with its number; None where all ended."""
+    pending = _pending(now)
+    if not pending:
+        return None
+    template = ngettext(
+        "Unfinished: {n} still under way, so the later stages will still grow",
+        "Unfinished: {n} still under way, so the later stages will still grow",
+        pending,
+    )
+    return line(template, n=links.count(pending, "cohort_open"))
+
+
+def _pending(now: SegmentFigures) -> int:
+    return sum(stage.cohort_pending for stage in now.stages)

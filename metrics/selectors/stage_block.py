@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from django.utils.translation import gettext as _
 
@@ -10,21 +11,32 @@ from accounts.formats import Style
 from metrics.calc.types import SegmentFigures, StageFigures
 from metrics.selectors import wording
 from metrics.selectors.danger import stage_steps
-from metrics.selectors.wording import Fact
+from metrics.selectors.deal_links import DealLinks, Line, joined, line, plain
 
 TREND_QUARTERS = 8
+USUAL_QUARTERS = 4
 CLEAR = 0.05  # an adjusted p under this is called a clear change (docs/metrics.md#change)
+
+Past = Sequence[tuple[str, StageFigures]]  # (quarter, the stage in it), oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
-    """Deals and money lost at the stage for one reason (first level)."""
+    """Deals and money lost at the stage for one reason (first level), beside the usual.
+
+    `share` and `usual_share` are of all that were lost at the stage, None under 10 of them.
+    """
 
     name: str
     deals: int
     deals_text: str
+    text: str  # beside the bar: the share, or the deals where there are few
     amount: float | None
     amount_text: str
+    share: float | None
+    usual_deals: int
+    usual_share: float | None
+    usual_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,18 @@ class ConversionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One figure of the stage beside its usual; `usual` None where it has none to stand beside."""
+
+    term: str
+    anchor: str
+    figure: Line
+    note: Line
+    usual: Line | None = None
+    usual_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StageBlock:
     """The selected stage."""
 
@@ -55,7 +79,8 @@ class StageBlock:
     word: str
     icon: str
     lede: str
-    facts: tuple[Fact, ...]
+    median: str  # "Median 34 days at this stage.", empty without one
+    rows: tuple[FigureRow, ...]
     conversion: float | None
     interval: tuple[float, float] | None
     usual: float | None
@@ -63,7 +88,8 @@ class StageBlock:
     interval_text: str
     usual_text: str
     reasons: tuple[ReasonRow, ...]
-    reasons_note: str
+    reasons_note: Line
+    reasons_deals: Line  # "Competitor 12, Not recorded 8", each leading to its deals
     reasons_empty: str
     history: tuple[ConversionRow, ...]
 
@@ -73,14 +99,18 @@ def stage_block(
     chosen: int,
     found: Mapping[str, SegmentFigures],
     quarters: Sequence[str],
-    style: Style,
+    links: DealLinks,
 ) -> StageBlock:
+    """Everything about one stage of the last of `quarters`, from the segment's figures."""
+    style = links.style
     stage, following = next((s, f) for s, f in stage_steps(now) if s.position == chosen)
     word, icon = wording.verdict_text(stage.verdict)
     exits = stage.advanced + stage.lost_at
     usual_n = (stage.usual_advanced or 0) + (stage.usual_lost_at or 0)
     enough = exits >= wording.FEW
-    reasons = _reasons(stage, style)
+    past = _usual_quarters(stage, found, quarters)
+    reasons = _reasons(stage, past, style)
+    lost = links.number(wording.deals(stage.lost_at, style), "lost_at", chosen)
     return StageBlock(
         position=chosen,
         name=stage.name,
@@ -89,7 +119,10 @@ def stage_block(
         word=word,
         icon=icon,
         lede=_verdict_sentence(stage, style),
-        facts=_stage_facts(stage, following, style),
+        median=_("Median {days} at this stage.").format(days=formats.days(stage.days_median, style))
+        if stage.days_median is not None
+        else "",
+        rows=_rows(stage, following, past, links),
         conversion=stage.exit_conversion if enough else None,
         interval=stage.exit_interval if enough else None,
         usual=(stage.usual_advanced or 0) / usual_n if usual_n >= wording.FEW else None,
@@ -101,11 +134,32 @@ def stage_block(
         if usual_n >= wording.FEW
         else "",
         reasons=reasons,
-        reasons_note=_("{n} lost at this stage in {quarter}").format(
-            n=wording.deals(stage.lost_at, style), quarter=formats.quarter(now.quarter)
+        reasons_note=line(
+            _("{n} lost at this stage in {quarter}"), n=lost, quarter=formats.quarter(now.quarter)
         ),
+        reasons_deals=_reasons_deals(stage, links),
         reasons_empty="" if reasons else _("No deal was lost at this stage in the quarter."),
         history=_history(chosen, stage.name, found, quarters, style),
+    )
+
+
+def _usual_quarters(
+    stage: StageFigures, found: Mapping[str, SegmentFigures], quarters: Sequence[str]
+) -> Past:
+    """The stage in the four quarters before, without the incomplete first one."""
+    if stage.usual_advanced is None:
+        return ()
+    before = [found[q] for q in quarters[-1 - USUAL_QUARTERS : -1] if q in found]
+    seen = [(f.quarter, same_stage(f, stage.name, stage.position)) for f in before if not f.first]
+    return tuple((quarter, one) for quarter, one in seen if one is not None)
+
+
+def same_stage(figures: SegmentFigures | None, name: str, position: int) -> StageFigures | None:
+    """A stage in another quarter. A quarter keeps its own list of stages, so it is found by its
+    name first, else by its position."""
+    stages = figures.stages if figures else ()
+    return next((s for s in stages if s.name == name), None) or next(
+        (s for s in stages if s.position == position), None
     )
 
 
@@ -126,69 +180,99 @@ def _verdict_sentence(stage: StageFigures, style: Style) -> str:
     return said
 
 
-def _stage_facts(stage: StageFigures, following: str, style: Style) -> tuple[Fact, ...]:
-    exits = stage.advanced + stage.lost_at
-    usual_n = (stage.usual_advanced or 0) + (stage.usual_lost_at or 0)
-    none = _("no deal left this stage")
-    conversion = formats.rate_of(stage.advanced, exits, style) if exits else none
-    facts = [
-        Fact(
-            _("Went on to {stage}").format(stage=following),
-            "exit-conversion",
-            conversion,
-            formats.interval(stage.exit_interval, style) or "" if exits >= wording.FEW else "",
-        ),
-        Fact(
-            _("Usually"),
-            "usual",
-            formats.rate_of(stage.usual_advanced or 0, usual_n, style)
-            if usual_n
-            else _("nothing to compare with yet"),
-            _("the four quarters before") if usual_n else "",
-        ),
-        Fact(_("Change"), "change", _change(stage), _change_note(stage, style)),
-        Fact(
-            _("Time in stage"),
-            "time-in-stage",
-            _("median {days}").format(days=formats.days(stage.days_median, style))
-            if stage.days_median is not None
-            else none,
-            _("nine in ten within {days}").format(days=formats.days(stage.days_p90, style))
-            if stage.days_p90 is not None
-            else "",
-        ),
-        Fact(
+def _rows(
+    stage: StageFigures, following: str, past: Past, links: DealLinks
+) -> tuple[FigureRow, ...]:
+    style, at = links.style, stage.position
+    none = plain("")
+    return (
+        _conversion_row(stage, following, links),
+        FigureRow(_("Change"), "change", plain(_change(stage)), plain(_change_note(stage, style))),
+        _time_row(stage, past, links),
+        FigureRow(
             _("Of those who came in"),
             "kaplan-meier",
-            _("half have left after {days}").format(days=formats.days(stage.days_median_km, style))
-            if stage.days_median_km is not None
-            else _("not yet half have left"),
-            _("counts those still inside"),
+            links.number(
+                _("half have left after {days}").format(
+                    days=formats.days(stage.days_median_km, style)
+                )
+                if stage.days_median_km is not None
+                else _("not yet half have left"),
+                "entered",
+                at,
+            ),
+            plain(_("counts those still inside")),
         ),
-        Fact(
+        FigureRow(
             _("Amount lost here"),
             "value-lost",
-            formats.money(stage.value_lost, style) or _("no amounts"),
-            wording.deals(stage.lost_at, style),
+            links.number(
+                formats.money(stage.value_lost, style) or _("no amounts"), "value_lost", at
+            ),
+            links.number(wording.deals(stage.lost_at, style), "lost_at", at),
         ),
-        Fact(
+        FigureRow(
             _("Worth of one more"),
             "worth-of-one-more",
-            formats.money(stage.worth_of_one_more, style) or _("not computable: too little won"),
-            _("thin: under 5 won deals") if stage.worth_is_thin else "",
+            plain(
+                formats.money(stage.worth_of_one_more, style) or _("not computable: too little won")
+            ),
+            plain(_("thin: under 5 won deals")) if stage.worth_is_thin else none,
         ),
-        Fact(
+        FigureRow(
             _("Expected loss"),
             "expected-loss",
-            _("up to {money}").format(money=formats.money(stage.expected_loss, style))
+            plain(
+                _("up to {money}").format(money=formats.money(stage.expected_loss, style))
+                if stage.expected_loss is not None
+                else _("not computable: too little won")
+            ),
+            plain(_("what the losses of the quarter cost at most"))
             if stage.expected_loss is not None
-            else _("not computable: too little won"),
-            _("what the losses of the quarter cost at most")
-            if stage.expected_loss is not None
-            else "",
+            else none,
         ),
-    ]
-    return tuple(facts)
+    )
+
+
+def _conversion_row(stage: StageFigures, following: str, links: DealLinks) -> FigureRow:
+    exits, at = stage.advanced + stage.lost_at, stage.position
+    usual_n = (stage.usual_advanced or 0) + (stage.usual_lost_at or 0)
+    return FigureRow(
+        _("Went on to {stage}").format(stage=following),
+        "exit-conversion",
+        links.rate_of((stage.advanced, "advanced"), (exits, "exits"), at)
+        if exits
+        else plain(_("no deal left this stage")),
+        plain(formats.interval(stage.exit_interval, links.style) if exits >= wording.FEW else ""),
+        links.rate_of((stage.usual_advanced or 0, "usual_advanced"), (usual_n, "usual_exits"), at)
+        if usual_n
+        else plain(_("nothing to compare with yet")),
+        _("the four quarters before") if usual_n else "",
+    )
+
+
+def _time_row(stage: StageFigures, past: Past, links: DealLinks) -> FigureRow:
+    """The median of the quarter beside the middle one of the four quarters' medians."""
+    style = links.style
+    medians = [(q, s.days_median) for q, s in past if s.days_median is not None]
+    usual, which = plain(_("nothing to compare with yet")), ""
+    if medians:
+        usual = plain(formats.days(median(days for _q, days in medians), style))
+        which = _("the middle of the medians of {quarters}").format(
+            quarters=", ".join(
+                f"{formats.quarter_short(q)} ({formats.number(days, style)})" for q, days in medians
+            )
+        )
+    if stage.days_median is None:
+        shown, note = plain(_("no deal left this stage")), plain("")
+    else:
+        shown = plain(_("median {days}").format(days=formats.days(stage.days_median, style)))
+        note = line(
+            _("nine in ten within {days}, n = {n}"),
+            days=formats.days(stage.days_p90, style),
+            n=links.count(stage.days_count, "days", stage.position),
+        )
+    return FigureRow(_("Time in stage"), "time-in-stage", shown, note, usual, which)
 
 
 def _change(stage: StageFigures) -> str:
@@ -207,7 +291,8 @@ def _change_note(stage: StageFigures, style: Style) -> str:
     )
 
 
-def _reasons(stage: StageFigures, style: Style) -> tuple[ReasonRow, ...]:
+def reason_text(level: str) -> str:
+    """The first level of a lost reason for people."""
     names = {
         "competitor": _("Competitor"),
         "no_decision": _("No decision"),
@@ -215,18 +300,55 @@ def _reasons(stage: StageFigures, style: Style) -> tuple[ReasonRow, ...]:
         "other": _("Other"),
         "unknown": _("Not recorded"),
     }
+    return names.get(level, level)
+
+
+def by_frequency(stage: StageFigures) -> list[tuple[str, int, float | None]]:
+    """(first level, deals, amount) of the losses, the most frequent first."""
     rows = [
-        ReasonRow(
-            name=names.get(reason, reason),
-            deals=deals,
-            deals_text=formats.number(deals, style) or "",
-            amount=amount,
-            amount_text=formats.money(amount, style) or _("no amounts"),
-        )
-        for reason, (deals, amount) in stage.value_lost_by_reason.items()
-        if deals
+        (k, deals, amount) for k, (deals, amount) in stage.value_lost_by_reason.items() if deals
     ]
-    return tuple(sorted(rows, key=lambda r: (-r.deals, r.name)))
+    return sorted(rows, key=lambda row: (-row[1], reason_text(row[0])))
+
+
+def _reasons_deals(stage: StageFigures, links: DealLinks) -> Line:
+    return joined(
+        (
+            line(
+                "{reason} {n}",
+                reason=reason_text(level),
+                n=links.count(deals, "lost_at", stage.position, level.replace("_", " ")),
+            )
+            for level, deals, _amount in by_frequency(stage)
+        ),
+        ", ",
+    )
+
+
+def _reasons(stage: StageFigures, past: Past, style: Style) -> tuple[ReasonRow, ...]:
+    before = sum(one.lost_at for _q, one in past)
+    enough = stage.lost_at >= wording.FEW
+    rows = []
+    for level, deals, amount in by_frequency(stage):
+        usual = sum(one.value_lost_by_reason.get(level, (0, None))[0] for _q, one in past)
+        compared = enough and before >= wording.FEW
+        rows.append(
+            ReasonRow(
+                name=reason_text(level),
+                deals=deals,
+                deals_text=formats.number(deals, style) or "",
+                text=formats.rate(deals, stage.lost_at, style)
+                if enough
+                else formats.number(deals, style) or "",
+                amount=amount,
+                amount_text=formats.money(amount, style) or _("no amounts"),
+                share=deals / stage.lost_at if enough else None,
+                usual_deals=usual,
+                usual_share=usual / before if compared else None,
+                usual_text=formats.rate(usual, before, style) if compared else "",
+            )
+        )
+    return tuple(rows)
 
 
 def _history(
@@ -236,15 +358,11 @@ def _history(
     quarters: Sequence[str],
     style: Style,
 ) -> tuple[ConversionRow, ...]:
-    """The stage's conversion in the last quarters. A quarter keeps its own list of stages, so
-    the stage is found by its name first, else by its position."""
+    """The stage's conversion in the last quarters."""
     rows = []
     for label in quarters[-TREND_QUARTERS:]:
         figures = found.get(label)
-        stages = figures.stages if figures else ()
-        stage = next((s for s in stages if s.name == name), None) or next(
-            (s for s in stages if s.position == position), None
-        )
+        stage = same_stage(figures, name, position)
         advanced, lost = (stage.advanced, stage.lost_at) if stage else (0, 0)
         enough = advanced + lost >= wording.FEW and stage is not None
         interval = stage.exit_interval if enough and stage else None

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts import formats
 from accounts.formats import Style
+from metrics.calc.calendar import Quarter
 from metrics.calc.types import SegmentFigures
 from metrics.charts import Chart
 from metrics.selectors import figures, wording
@@ -32,6 +33,7 @@ class Asked:
     """A question with what the database says to it.
 
     `quarters` are labels, oldest first, up to the asked one; empty where it does not exist.
+    `calendar` has their days, `segments` the names that have figures in the asked quarter.
     """
 
     question: Question
@@ -39,6 +41,9 @@ class Asked:
     reading: Reading
     quarters: tuple[str, ...]
     figures: Mapping[str, tuple[SegmentFigures, ...]]  # by segment, oldest quarter first
+    pipeline_id: int | None = None
+    calendar: tuple[Quarter, ...] = ()
+    segments: tuple[str, ...] = ()
 
     @property
     def history(self) -> tuple[SegmentFigures, ...]:
@@ -59,24 +64,34 @@ def ask(
     *,
     accepts: Sequence[str] = (),
     parts: Callable[[str], Sequence[str]] = lambda segment: (),
+    query: QueryDict | None = None,
 ) -> Asked:
     """Read the query string and fetch the figures of its segment, and of that segment's `parts`.
 
-    One reading of the snapshots for all of them.
+    One reading of the snapshots for all of them. `query` stands in for the request's own where
+    an action draws the page that asked for it.
     """
     company = request.company  # type: ignore[attr-defined]
     style = style_of(request)
-    question = question_from(dict(request.GET.lists()), accepts=accepts)
-    quarters = figures.quarters_of(company=company)
+    asked_for = request.GET if query is None else query
+    question = question_from(dict(asked_for.lists()), accepts=accepts)
+    pipeline_id = figures.default_pipeline(company=company)
+    quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     labels = tuple(q.label for q in quarters)
     wanted = question.quarter or (labels[-1] if labels else "")
     upto = labels[: labels.index(wanted) + 1] if wanted in labels else ()
     found: Mapping[str, tuple[SegmentFigures, ...]] = {}
     segments: tuple[str, ...] = ()
     if upto:
-        segments = figures.segments_of(company=company, quarter=quarters[len(upto) - 1])
+        segments = figures.segments_of(
+            company=company, quarter=quarters[len(upto) - 1], pipeline_id=pipeline_id
+        )
         names = {"all", question.segment, *parts(question.segment)}
-        found = figures.figures_by_segment(company=company, segments=sorted(names))
+        if question.versus:
+            names.add(question.versus)
+        found = figures.figures_by_segment(
+            company=company, segments=sorted(names), pipeline_id=pipeline_id
+        )
     known = set(upto)
     return Asked(
         question=question,
@@ -91,6 +106,9 @@ def ask(
         figures={
             name: tuple(f for f in rows if f.quarter in known) for name, rows in found.items()
         },
+        pipeline_id=pipeline_id,
+        calendar=quarters[: len(upto)],
+        segments=segments,
     )
 
 
@@ -131,15 +149,20 @@ class ExportLink:
 
 
 def export_links(
-    request: HttpRequest, charts: Mapping[str, Chart], *, view: str
+    request: HttpRequest,
+    charts: Mapping[str, Chart],
+    *,
+    view: str,
+    query: QueryDict | None = None,
 ) -> dict[str, ExportLink]:
     """The permalinks of a page's charts, with the same query string."""
     slug = request.company.slug  # type: ignore[attr-defined]
-    query = f"?{request.GET.urlencode()}" if request.GET else ""
+    asked_for = request.GET if query is None else query
+    told = f"?{asked_for.urlencode()}" if asked_for else ""
 
     def address(name: str, kind: str) -> str:
         kwargs = {"company_slug": slug, "name": name, "kind": kind}
-        return reverse(view, kwargs=kwargs) + query
+        return reverse(view, kwargs=kwargs) + told
 
     return {
         name: ExportLink(

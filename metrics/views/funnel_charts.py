@@ -11,6 +11,7 @@ from metrics.charts import (
     Chart,
     Column,
     Estimate,
+    Event,
     Mark,
     Point,
     Table,
@@ -20,14 +21,17 @@ from metrics.charts import (
     line,
 )
 from metrics.selectors.funnel_page import FunnelColumn, FunnelPage
+from metrics.selectors.marks import Flag
 from metrics.selectors.stage_block import StageBlock
 
 
-def funnel_charts(page: FunnelPage, *, style: Style) -> dict[str, Chart]:
-    """The page's charts by the name of their permalink."""
+def funnel_charts(
+    page: FunnelPage, *, style: Style, flags: Sequence[Flag] = ()
+) -> dict[str, Chart]:
+    """The page's charts by the name of their permalink; `flags` stand on the trend."""
     charts = {"funnel": whole_funnel(page, style=style)}
     if page.stage is not None:
-        charts["conversion"] = conversion(page.stage, style=style)
+        charts["conversion"] = conversion(page.stage, style=style, flags=flags)
         charts["reasons"] = reasons(page.stage, style=style)
         charts["interval"] = exits(page.stage, style=style)
     return charts
@@ -41,7 +45,7 @@ def column_of(column: FunnelColumn) -> Column:
         lost=column.lost,
         pending=column.pending,
         tone=column.tone,
-        tip=f"{column.name}: {column.value}\n{column.cohort_line}\n{column.exits_line}",
+        tip=f"{column.name}: {column.value}\n{column.cohort_line.text}\n{column.exits_line.text}",
         note=column.word,
     )
 
@@ -64,7 +68,7 @@ def whole_funnel(page: FunnelPage, *, style: Style) -> Chart:
                     count(c.lost_n),
                     count(c.pending_n),
                     c.word if c.position else "",
-                    c.exits_line,
+                    c.exits_line.text,
                 )
                 for c in page.columns
             ),
@@ -78,26 +82,32 @@ def whole_funnel(page: FunnelPage, *, style: Style) -> Chart:
 
 
 def reasons(stage: StageBlock, *, style: Style) -> Chart:
+    """Why deals were lost: shares of the losses beside the usual ones, counts where few."""
     rows: Sequence[Bar] = [
         Bar(
             label=r.name,
-            text=r.deals_text,
-            value=float(r.deals),
-            tip=f"{r.name}: {r.deals_text}, {r.amount_text}",
+            text=r.text,
+            value=float(r.deals) if r.share is None else r.share,
+            tip=f"{r.name}: {r.deals_text}, {r.amount_text}"
+            + ("\n" + _("usual {rate}").format(rate=r.usual_text) if r.usual_text else ""),
+            usual=r.usual_share,
+            usual_text=r.usual_text,
         )
         for r in stage.reasons
     ]
-    said = ", ".join(f"{r.name} {r.deals_text}" for r in stage.reasons)
+    said = ", ".join(f"{r.name} {r.text}" for r in stage.reasons)
     return bars(
         name="reasons",
         title=_("Why deals were lost at {stage}").format(stage=stage.name),
         reading=said,
         rows=rows,
         table=Table(
-            head=(_("Reason"), _("Deals"), _("Amount")),
-            rows=tuple((r.name, r.deals_text, r.amount_text) for r in stage.reasons),
-            raw_head=("reason", "deals", "amount", "currency"),
-            raw=tuple((r.name, r.deals, r.amount, style.currency) for r in stage.reasons),
+            head=(_("Reason"), _("Deals"), _("Usual"), _("Amount")),
+            rows=tuple((r.name, r.deals_text, r.usual_text, r.amount_text) for r in stage.reasons),
+            raw_head=("reason", "deals", "amount", "currency", "usual_deals"),
+            raw=tuple(
+                (r.name, r.deals, r.amount, style.currency, r.usual_deals) for r in stage.reasons
+            ),
         ),
     )
 
@@ -108,7 +118,8 @@ def _share(value: float, style: Style) -> str:
     return formats.percent(value, style, decimals=0 if whole else 1) or ""
 
 
-def conversion(stage: StageBlock, *, style: Style) -> Chart:
+def conversion(stage: StageBlock, *, style: Style, flags: Sequence[Flag] = ()) -> Chart:
+    """The share that went on, quarter by quarter, with what happened meanwhile."""
     rows = stage.history
     known = [r for r in rows if r.conversion is not None]
     return line(
@@ -131,7 +142,8 @@ def conversion(stage: StageBlock, *, style: Style) -> Chart:
             for r in rows
         ],
         tick=lambda value: _share(value, style),
-        height=170,
+        height=190,
+        events=[Event(flag.index, flag.text, flag.short) for flag in flags],
         table=Table(
             head=(_("Quarter"), _("Status"), _("Went on")),
             rows=tuple((r.text, r.status, r.figure) for r in rows),

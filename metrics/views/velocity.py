@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
 from metrics.selectors.channels import channel_segments
-from metrics.selectors.velocity_page import VelocityPage, velocity_page
+from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
+from metrics.selectors.velocity_page import TREND_QUARTERS, VelocityPage, velocity_page
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
 from metrics.views.velocity_charts import velocity_charts
@@ -31,6 +32,21 @@ def _page(request: HttpRequest) -> tuple[Asked, VelocityPage | None]:
     return asked, page
 
 
+def _marks(
+    request: HttpRequest, asked: Asked, page: VelocityPage | None
+) -> tuple[tuple[Flag, ...], tuple[MarkLine, ...]]:
+    """What happened in the quarters of the trend: flags on the line, and lines of text."""
+    if page is None or asked.pipeline_id is None:
+        return (), ()
+    style, quarters = asked.reading.style, asked.calendar[-TREND_QUARTERS:]
+    marks = marks_of(
+        company=request.company,  # type: ignore[attr-defined]
+        pipeline_id=asked.pipeline_id,
+        segment=asked.question.segment,
+    )
+    return flags(marks, quarters, style), mark_lines(marks, quarters, style)
+
+
 @company_view("velocity.view")
 @require_safe
 def velocity(request: HttpRequest) -> HttpResponse:
@@ -39,12 +55,15 @@ def velocity(request: HttpRequest) -> HttpResponse:
     asked, page = _page(request)
     here = reverse("metrics:velocity", kwargs={"company_slug": company.slug})
     funnel = reverse("metrics:funnel", kwargs={"company_slug": company.slug})
-    charts = velocity_charts(page, style=asked.reading.style) if page else {}
+    marks, lines = _marks(request, asked, page)
+    charts = velocity_charts(page, style=asked.reading.style, flags=marks) if page else {}
     links = export_links(request, charts, view="metrics:velocity_chart")
     simulator = reverse("metrics:what_if", kwargs={"company_slug": company.slug})
     query = asked.question.query()
     context = {
         "page": page,
+        "marks": lines,
+        "changes_url": reverse("metrics:change_list", kwargs={"company_slug": company.slug}),
         "filters": asked.filters,
         "charts": charts,
         "links": links,
@@ -66,5 +85,6 @@ def velocity(request: HttpRequest) -> HttpResponse:
 def velocity_chart(request: HttpRequest, name: str, kind: str) -> HttpResponse:
     """One chart of the page as CSV or SVG, for the same query."""
     asked, page = _page(request)
-    charts = velocity_charts(page, style=asked.reading.style) if page else {}
+    marks, _lines = _marks(request, asked, page)
+    charts = velocity_charts(page, style=asked.reading.style, flags=marks) if page else {}
     return chart_response(request, charts.get(name), asked=asked, kind=kind)

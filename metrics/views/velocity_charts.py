@@ -1,22 +1,27 @@
 """From the rows of the Velocity page to its charts."""
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext as _
 
 from accounts import formats
 from accounts.formats import Style
-from metrics.charts import Chart, Part, Point, Table, Total, line, waterfall
+from metrics.charts import Chart, Event, Part, Point, Table, Total, line, waterfall
+from metrics.selectors.marks import Flag
 from metrics.selectors.velocity_page import Movement, TrendRow, VelocityPage
 
 
-def velocity_charts(page: VelocityPage, *, style: Style) -> dict[str, Chart]:
-    """The page's charts by the name of their permalink."""
-    charts = {"trend": trend(page.trend, style=style)}
+def velocity_charts(
+    page: VelocityPage, *, style: Style, flags: Sequence[Flag] = ()
+) -> dict[str, Chart]:
+    """The page's charts by the name of their permalink; `flags` stand on the trend."""
+    charts = {"trend": trend(page.trend, style=style, flags=flags)}
     if page.movement.steps:
         charts["levers"] = levers(page.movement, style=style)
     return charts
 
 
-def trend(rows: tuple[TrendRow, ...], *, style: Style) -> Chart:
+def trend(rows: tuple[TrendRow, ...], *, style: Style, flags: Sequence[Flag] = ()) -> Chart:
     """Velocity of the last quarters with its interval; a running one is hollow and dashed."""
     points = [
         Point(
@@ -87,6 +92,7 @@ def trend(rows: tuple[TrendRow, ...], *, style: Style) -> Chart:
         table=table,
         height=200,
         from_zero=True,
+        events=[Event(flag.index, flag.text, flag.short) for flag in flags],
     )
 
 

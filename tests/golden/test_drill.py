@@ -34,6 +34,7 @@ SHOWN = {
     "cycle_won": lambda f: f.cycle_deals if f.cycle_of == "won" else f.won,
     "cycle_closed": lambda f: f.cycle_deals if f.cycle_of == "closed" else f.closed,
     "cohort_won": lambda f: f.cohort_won,
+    "cohort_open": lambda f: sum(s.cohort_pending for s in f.stages),
     "cohort_path_unknown": lambda f: f.opened - f.stages[0].cohort_reached,
 }
 STAGED = {

@@ -12,17 +12,19 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import DangerPoint, Finding, FindingDeal, Review, Scenario
+from metrics.models import DangerPoint, Finding, FindingDeal, RecordedChange, Review, Scenario
 from metrics.services.guides import guide_in_use
 from pipeline.models import (
     Activity,
     Contact,
     EmailMessage,
+    Material,
     Note,
     Product,
     SavedSegment,
     StageTransition,
     Theme,
+    TrackedLink,
 )
 from tests.personas import NOW, Workspace
 
@@ -147,6 +149,14 @@ def _scenario(workspace: Workspace) -> int:
         return int(found.pk)
 
 
+def _recorded_change(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        text = f"{workspace.company.name} raised its prices"
+        values = {"happened_on": NOW.date(), "recorded_at": NOW}
+        found, _new = RecordedChange.objects.get_or_create(text=text, defaults=values)
+        return int(found.pk)
+
+
 def _finding(workspace: Workspace) -> int:
     with company_context(workspace.company.pk):
         values = {
@@ -180,6 +190,31 @@ def _review(workspace: Workspace) -> int:
         return int(found.pk)
 
 
+def _material(workspace: Workspace) -> Material:
+    values = {"created_at": NOW, "address": "https://stories.example/"}
+    title = f"{workspace.company.name} case study"
+    found: Material = Material.objects.get_or_create(title=title, defaults=values)[0]
+    return found
+
+
+def _material_id(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        return int(_material(workspace).pk)
+
+
+def _tracked_link(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "deal_id": workspace.deals["open"],
+            "address": "https://stories.example/",
+            "nonce": b"n" * 32,
+            "token_hash": f"hash of {workspace.company.pk}",
+            "created_at": NOW,
+        }
+        material = _material(workspace)
+        return int(TrackedLink.objects.get_or_create(material=material, defaults=values)[0].pk)
+
+
 # What an argument is filled with, by argument or by page and argument. A value that names a row
 # is a function of the workspace: the matrix then asks for the neighbour's row too.
 Value = str | Callable[[Workspace], int]
@@ -209,7 +244,10 @@ ARGUMENTS: dict[str, Value] = {
     "contact_id": _contact,
     "field": "amount",
     "danger_point_id": _danger_point,
+    "material_id": _material_id,
+    "link_id": _tracked_link,
     "scenario_id": _scenario,
+    "change_id": _recorded_change,
     "finding_id": _finding,
     "theme_id": _theme,
     "review_id": _review,

@@ -29,7 +29,7 @@ def test_the_stages_of_the_pipeline_and_won(rep: Client) -> None:
 def test_counts_stand_in_for_rates_under_ten_deals(rep: Client) -> None:
     page = rep.get(PAGE).context["page"]
     assert page.unit == "deals"
-    assert "counts are shown" in page.notices[0]
+    assert "counts are shown" in page.notices[0].text
 
 
 @pytest.mark.parametrize("unit", ["deals", "money"])

@@ -1,0 +1,139 @@
+"""What happened and when, for the marks on charts: recorded changes and experiments."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import formats
+from accounts.formats import Style
+from accounts.models import Company
+from metrics.calc.calendar import Quarter
+from metrics.models import Experiment, RecordedChange
+from metrics.selectors.filters import segment_text
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing that happened: `kind` is change, started or adopted."""
+
+    day: date
+    text: str
+    url: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What a chart says over one of its points; `short` where there is no room for `text`."""
+
+    index: int
+    text: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLine:
+    """A mark as the list below a chart prints it."""
+
+    day: str
+    text: str
+    url: str
+    kind: str
+
+
+def marks_of(
+    *,
+    company: Company,
+    pipeline_id: int,
+    segment: str,
+    stage_id: int | None = None,
+    retired: Collection[int] = (),
+) -> tuple[Mark, ...]:
+    """What may explain a change of figures, oldest first: two queries.
+
+    Of a stage (`stage_id`, with those `retired` that count as it) what concerns it or no stage in
+    particular; without one everything in the pipeline. Of a segment what concerns it or all
+    deals; of `all` everything, each naming its segment. Experiments are marked at their start
+    while they run, and once adopted.
+    """
+    changes = RecordedChange.objects.filter(withdrawn_at=None).filter(
+        Q(pipeline_id=None) | Q(pipeline_id=pipeline_id)
+    )
+    experiments = Experiment.objects.filter(
+        Q(state=Experiment.State.RUNNING) | Q(decision=Experiment.Decision.ADOPT),
+        pipeline_id=pipeline_id,
+        started_at__isnull=False,
+        withdrawn_at=None,
+    )
+    if stage_id is not None:
+        here = Q(stage_id=None) | Q(stage_id__in={stage_id, *retired})
+        changes, experiments = changes.filter(here), experiments.filter(here)
+    if segment != "all":
+        theirs = Q(segment="all") | Q(segment=segment)
+        changes, experiments = changes.filter(theirs), experiments.filter(theirs)
+    found = [_of_change(company, change, segment) for change in changes]
+    for experiment in experiments:
+        found += _of_experiment(company, experiment, segment)
+    return tuple(sorted(found, key=lambda mark: (mark.day, mark.kind, mark.text)))
+
+
+def _of_change(company: Company, change: RecordedChange, segment: str) -> Mark:
+    text = _about(change.text, change.segment, segment)
+    return Mark(change.happened_on, text, _url("change_list", company), "change")
+
+
+def _of_experiment(company: Company, experiment: Experiment, segment: str) -> list[Mark]:
+    url = _url("experiment", company, experiment_id=experiment.pk)
+    title = _about(experiment.title, experiment.segment, segment)
+    start = experiment.starts_on or company.local_day(company.clock(experiment.started_at))
+    found = [Mark(start, _("Started: {title}").format(title=title), url, "started")]
+    if experiment.decision == Experiment.Decision.ADOPT and experiment.decided_at is not None:
+        day = company.local_day(company.clock(experiment.decided_at))
+        found.append(Mark(day, _("Adopted: {title}").format(title=title), url, "adopted"))
+    return found
+
+
+def _about(text: str, segment: str, asked: str) -> str:
+    """The text, with its segment where that is not the one that was asked for."""
+    return text if segment in ("all", asked) else f"{text} ({segment_text(segment)})"
+
+
+def _url(name: str, company: Company, **more: Any) -> str:
+    """A page's address; "" while it does not exist."""
+    try:
+        return reverse(f"metrics:{name}", kwargs={"company_slug": company.slug, **more})
+    except NoReverseMatch:
+        return ""
+
+
+def flags(marks: Sequence[Mark], quarters: Sequence[Quarter], style: Style) -> tuple[Flag, ...]:
+    """The marks of a chart with a point per quarter: one flag a quarter, several share it."""
+    flagged = []
+    for index, quarter in enumerate(quarters):
+        inside = [mark for mark in marks if quarter.start <= mark.day < quarter.end]
+        if not inside:
+            continue
+        n = formats.number(len(inside), style) or ""
+        many = ngettext("{n} change", "{n} changes", len(inside)).format(n=n)
+        flagged.append(Flag(index, inside[0].text if len(inside) == 1 else many, n))
+    return tuple(flagged)
+
+
+def mark_lines(
+    marks: Sequence[Mark], quarters: Sequence[Quarter], style: Style
+) -> tuple[MarkLine, ...]:
+    """The marks that lie in these quarters, newest first, as text."""
+    if not quarters:
+        return ()
+    first, last = quarters[0].start, quarters[-1].end
+    return tuple(
+        MarkLine(formats.day(mark.day, style), mark.text, mark.url, mark.kind)
+        for mark in reversed(marks)
+        if first <= mark.day < last
+    )
