@@ -1,4 +1,4 @@
-"""Are the interviewed deals like the lost ones: against SciPy, by hand, and where nothing is said."""
+"""Are interviewed deals like the lost ones: against SciPy, by hand, and where nothing is said."""
 
 from itertools import product
 from math import comb
@@ -134,7 +134,9 @@ def test_by_lot_it_is_called_different_in_no_more_than_one_of_twenty() -> None:
         for size, k in zip(lost, table, strict=True):
             ways *= comb(size, k)
         total += ways
-        found = likeness([Group(str(g), s, k) for g, (s, k) in enumerate(zip(lost, table))])
+        found = likeness(
+            [Group(str(g), s, k) for g, (s, k) in enumerate(zip(lost, table, strict=True))]
+        )
         wrong += ways * (found.verdict == "different")
     assert total == comb(sum(lost), n)
     assert 0.01 < wrong / total <= 0.05
