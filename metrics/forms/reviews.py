@@ -127,9 +127,14 @@ class SheetForm(forms.Form):
         return [(row, self[f"answer_{row.question_id}"]) for row in self.rows]
 
     def answers(self) -> dict[int, str]:
-        """The answers by question id."""
-        given = self.cleaned_data
-        return {row.question_id: given[f"answer_{row.question_id}"] for row in self.rows}
+        """The answers that were sent, by question id. One that was not sent stays what it was."""
+        names = {row.question_id: f"answer_{row.question_id}" for row in self.rows}
+        return {pk: self.cleaned_data[name] for pk, name in names.items() if name in self.data}
+
+    def typed(self, row: AnswerRow) -> str:
+        """What stands in a question's field, as it would be kept."""
+        text = str(self[f"answer_{row.question_id}"].value() or "")
+        return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 class BuyerForm(WhyLostForm):

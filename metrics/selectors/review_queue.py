@@ -348,7 +348,7 @@ def _note(kind: str, done: int, drafts: int, silent: int, n: int) -> str:
             ).format(n=drafts)
         )
     if done and done + drafts + silent == n:
-        told.append(_("All the others are done."))
+        told.append(_("All the others are done.") if drafts or silent else _("All are done."))
     return " ".join(told)
 
 

@@ -1,7 +1,9 @@
 """One review: its sheet to write on or to read, and what is done with it."""
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.forms import BoundField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -15,7 +17,7 @@ from accounts.errors import DomainError
 from metrics.forms.reviews import BuyerForm, SheetForm
 from metrics.models import Review
 from metrics.permissions import FINDING_ADD, REVIEW_RECORD
-from metrics.selectors.review_page import ReviewPage, contact_choices, review_page
+from metrics.selectors.review_page import AnswerRow, ReviewPage, contact_choices, review_page
 from metrics.services.reviews import (
     Buyer,
     Given,
@@ -30,6 +32,17 @@ from pipeline.selectors.deal_choices import competitor_choices, reason_choices
 from pipeline.services.history import NotFound
 from pipeline.views import answers
 from pipeline.views.deal_asking import deal_prefix, may
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A question on the sheet. `field` None: it is read. `clash`: somebody else wrote another
+    answer meanwhile. `href` is where a finding is drawn from the answer."""
+
+    row: AnswerRow
+    field: BoundField | None
+    href: str
+    clash: bool
 
 
 def _page(request: HttpRequest, review_id: int) -> ReviewPage:
@@ -117,7 +130,12 @@ def _context(
         "buyer": buyer if edits else None,
         "clash": clash,
         "rows": [
-            (row, fields.get(row.question_id), each.get(row.answer_id or 0, ""))
+            Line(
+                row=row,
+                field=fields.get(row.question_id),
+                href=each.get(row.answer_id or 0, ""),
+                clash=clash and sheet is not None and sheet.typed(row) != row.answer,
+            )
             for row in page.answers
         ],
         "finding_add": whole,
@@ -200,8 +218,8 @@ def _closed(
     request: HttpRequest, page: ReviewPage, sheet: SheetForm, *, status: int
 ) -> HttpResponse:
     context = _context(request, page)
-    typed = [(row, str(bound.value() or "")) for row, bound in sheet.questions]
-    context["typed"] = [(row, text) for row, text in typed if text.strip() != row.answer]
+    typed = [(row, sheet.typed(row)) for row in page.answers]
+    context["typed"] = [(row, text) for row, text in typed if text and text != row.answer]
     context["refusals"] = sheet.non_field_errors()
     return render(request, "metrics/review.html", context, status=status)
 
