@@ -9,6 +9,11 @@ from pipeline.views.deal_bulk import deal_bulk, deal_bulk_undo
 from pipeline.views.deal_close import deal_lose, deal_win
 from pipeline.views.deal_edit import deal_edit
 from pipeline.views.deal_list import deal_export, deal_list_page
+from pipeline.views.deal_material import (
+    deal_material_page,
+    material_send,
+    tracked_link_revoke,
+)
 from pipeline.views.deal_move import deal_move, transition_withdraw
 from pipeline.views.deal_open import customer_suggest, deal_open, deal_open_hints
 from pipeline.views.mail_tray import (
@@ -17,6 +22,14 @@ from pipeline.views.mail_tray import (
     mail_put_back,
     mail_tray,
     mail_waiting,
+)
+from pipeline.views.material import (
+    material,
+    material_add,
+    material_edit,
+    material_list_page,
+    material_restore,
+    material_retire,
 )
 from pipeline.views.my_day import my_day
 from pipeline.views.notes import activity_add, email, note, note_add
@@ -93,6 +106,16 @@ urlpatterns = [
     path("activities/<int:activity_id>/take-back/", activity_take_back, name="activity_take_back"),
     path("my-day/", my_day, name="my_day"),
     path("search/", search, name="search"),
+    # Enablement material
+    path("material/", material_list_page, name="material_list"),
+    path("material/add/", material_add, name="material_add"),
+    path("material/<int:material_id>/", material, name="material"),
+    path("material/<int:material_id>/edit/", material_edit, name="material_edit"),
+    path("material/<int:material_id>/retire/", material_retire, name="material_retire"),
+    path("material/<int:material_id>/restore/", material_restore, name="material_restore"),
+    path("material/links/<int:link_id>/revoke/", tracked_link_revoke, name="tracked_link_revoke"),
+    path("deals/<int:deal_id>/material/", deal_material_page, name="deal_material"),
+    path("deals/<int:deal_id>/material/send/", material_send, name="material_send"),
     # Mail
     path("mail/", mail_tray, name="mail_tray"),
     path("mail/waiting/", mail_waiting, name="mail_waiting"),

@@ -55,10 +55,11 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy-link]");
   if (copy) {
+    const address = copy.dataset.copyLink || location.href;
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(address);
     } catch {
-      const field = Object.assign(document.createElement("textarea"), { value: location.href });
+      const field = Object.assign(document.createElement("textarea"), { value: address });
       document.body.append(field);
       field.select();
       document.execCommand("copy");

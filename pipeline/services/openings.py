@@ -15,8 +15,8 @@ from accounts.errors import DomainError
 from accounts.models import Company, Membership
 from accounts.tenancy.context import company_context
 from pipeline.models import MaterialUse, TrackedLink
+from pipeline.selectors.link_tokens import company_of_link, hash_of, readable
 from pipeline.services.link_address import kept_address
-from pipeline.services.tracked_links import company_of_link, hash_of, readable
 
 # Who opens a page again within this time is still reading it.
 AGAIN_AFTER = timedelta(minutes=30)

@@ -38,6 +38,7 @@ class Links:
     contact_add: str
     findings: str  # what was learned from it; "" where there is no such page
     finding_add: str  # "" for who may not
+    material: str  # what was sent and opened
 
 
 def deal_url(request: HttpRequest, deal_id: int) -> str:
@@ -149,6 +150,7 @@ def _links(request: HttpRequest, page: DealPage, by: Actor) -> Links:
             "metrics:deal_findings", company_slug=slug, deal_id=page.id
         ),
         finding_add=_finding_add(request, page, by),
+        material=to("deal_material", deal_id=page.id),
     )
 
 

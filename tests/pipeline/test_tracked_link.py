@@ -16,10 +16,11 @@ from accounts.errors import DomainError
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
 from pipeline.models import Contact, Deal, Material, MaterialUse, TrackedLink
+from pipeline.selectors.link_tokens import token_of
 from pipeline.services.link_address import kept_address
 from pipeline.services.material import MaterialValues, add_material, change_material
-from pipeline.services.tracked_links import make_link, revoke_link, token_of
-from tests.personas import CANARY, NOW, World, Workspace, client_of
+from pipeline.services.tracked_links import make_link, revoke_link
+from tests.personas import CANARY, NOW, Workspace, World, client_of
 
 pytestmark = pytest.mark.usefixtures("clock_stands")
 
