@@ -18,7 +18,7 @@ from pipeline.selectors.material_list import MaterialRow, Reach, material_row, r
 from pipeline.selectors.stage_choices import StageNames
 from pipeline.selectors.themes import ThemeBook
 
-DEALS = 50
+DEALS = 20
 _CHANGES = 50
 
 
