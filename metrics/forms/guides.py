@@ -62,11 +62,11 @@ class GuideForm(forms.Form):
 
 def fresh_lines(questions: Sequence[QuestionRow]) -> list[QuestionForm]:
     """The lines of a guide, and a few empty ones."""
-    told = [
+    told: list[dict[str, Any]] = [
         {"key": row.key, "place": n, "text": row.text, "hint": row.hint}
         for n, row in enumerate(questions, start=1)
     ]
-    empty = [{"place": len(told) + n} for n in range(1, SPARE + 1)]
+    empty: list[dict[str, Any]] = [{"place": len(told) + n} for n in range(1, SPARE + 1)]
     return [QuestionForm(initial=row, prefix=f"q{n}") for n, row in enumerate([*told, *empty])]
 
 

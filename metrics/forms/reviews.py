@@ -24,7 +24,7 @@ class LongText(forms.CharField):
     """Free text of several lines, kept as it was typed."""
 
     def __init__(
-        self, *, label: object, length: int, too_long: object, rows: int = 4, hint: object = ""
+        self, *, label: object, length: int, too_long: Any, rows: int = 4, hint: object = ""
     ) -> None:
         super().__init__(
             label=label,  # type: ignore[arg-type]
@@ -44,7 +44,7 @@ class LongText(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         # Browsers send each line break as two letters.
-        text: str = super().to_python(value)
+        text = super().to_python(value) or ""
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -196,8 +196,9 @@ def deal_head(*, deal: Deal, style: Style) -> DealHead:
         Deal.Outcome.WON.value: _("Won on {day}"),
         Deal.Outcome.LOST.value: pgettext("deal", "Lost on {day}"),
     }
-    closed = words.get(deal.outcome) if deal.closed_on else None
-    state = closed.format(day=formats.day(deal.closed_on, style)) if closed else _("Still open")
+    state = _("Still open")
+    if deal.closed_on is not None and deal.outcome in words:
+        state = words[deal.outcome].format(day=formats.day(deal.closed_on, style))
     money = ""
     if deal.amount is not None:
         own = Style(style.locale, deal.currency)

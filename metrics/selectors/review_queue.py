@@ -282,7 +282,10 @@ def _place(
         queues.append(
             Queue(
                 kind=kind_word(kind),
-                why=f"{what}, {channel.lower()}, {_done_text(kind, done, n, style)}",
+                # "7 lost at Proposal in Q3 2026, outbound, no call reviewed yet"
+                why=_("{deals}, {channel}, {done}").format(
+                    deals=what, channel=channel.lower(), done=_done_text(kind, done, n, style)
+                ),
                 done=done,
                 drafts=drafts,
                 total=n,

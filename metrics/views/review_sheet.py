@@ -99,7 +99,11 @@ def _finding_urls(request: HttpRequest, page: ReviewPage) -> tuple[str, dict[int
     )
     if not url or not may(request, FINDING_ADD) or page.withdrawn:
         return "", {}
-    told: dict[str, object] = {"review": page.id, "deal": page.deal.id, "source": page.kind.value}
+    told: dict[str, str | int] = {
+        "review": page.id,
+        "deal": page.deal.id,
+        "source": page.kind.value,
+    }
     if page.deal.stage_id is not None:
         told["stage"] = page.deal.stage_id
     each = {
