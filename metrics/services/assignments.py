@@ -12,6 +12,7 @@ from datetime import datetime
 from accounts.actors import Actor
 from accounts.models import Company
 from accounts.services.audit import record_audit
+from metrics.calc.calendar import day_number
 from metrics.calc.experiments import assignment as calc
 from metrics.calc.experiments.measures import in_segment
 from metrics.calc.experiments.result import Arms
@@ -74,7 +75,9 @@ def assign_deals(*, experiment: Experiment, history: History, now: datetime, by:
         return 0
     if starts is None or experiment.state != Experiment.State.RUNNING:
         return 0
-    inside = history.deal_id[in_segment(history, experiment.segment)].tolist()
+    opened = history.entered_on[history.visit_start[:-1]]
+    since = in_segment(history, experiment.segment) & (opened >= day_number(starts))
+    inside = history.deal_id[since].tolist()
     taken = set(_of_deals(experiment))
     found = Deal.objects.filter(
         pipeline_id=experiment.pipeline_id,
@@ -105,22 +108,22 @@ def assign_deals(*, experiment: Experiment, history: History, now: datetime, by:
     return _write(experiment, rows, now=now, by=by)
 
 
-def arms_of(*, company: Company, experiment: Experiment, now: datetime) -> Arms | None:
+def arms_of(*, company: Company, experiment: Experiment, upto: datetime | None) -> Arms | None:
     """The arms as the arithmetic takes them; None for a before/after.
 
-    A deal of an experiment by rep is in the arm of the rep that it had when it opened.
+    A deal of an experiment by rep is in the arm of the rep that it had when it opened. `upto`
+    leaves out what was said or changed later; None leaves out nothing.
     """
     if experiment.design == Experiment.Design.BEFORE_AFTER:
         return None
-    rows = list(
-        Assignment.objects.filter(experiment=experiment, assigned_at__lte=now)
-        .order_by("pk")
-        .values_list("deal_id", "rep_id", "arm", "stratum")
-    )
+    said = Assignment.objects.filter(experiment=experiment)
+    if upto is not None:
+        said = said.filter(assigned_at__lte=upto)
+    rows = list(said.order_by("pk").values_list("deal_id", "rep_id", "arm", "stratum"))
     by_rep = experiment.design == Experiment.Design.ARMS_BY_REP
     if by_rep:
         of_rep = {rep: _READ[arm] for _, rep, arm, _ in rows if rep is not None}
-        reps = _reps_of_deals(company, experiment, now, wanted=None)
+        reps = _reps_of_deals(company, experiment, upto, wanted=None)
         first = {deal: hands[0] for deal, hands in reps.items() if hands}
         strata = _team_names(stratum for _, rep, _, stratum in rows if rep is not None)
         return Arms(
@@ -141,7 +144,7 @@ def arms_of(*, company: Company, experiment: Experiment, now: datetime) -> Arms 
         of_deal=of_deal,
         units=tuple(calc.Unit(deal, stratum) for deal, _, _, stratum in rows if deal is not None),
         of_unit=of_deal,
-        reps_of_deals=_reps_of_deals(company, experiment, now, wanted=list(of_deal)),
+        reps_of_deals=_reps_of_deals(company, experiment, upto, wanted=list(of_deal)),
     )
 
 
@@ -213,7 +216,7 @@ class _Hands:
 def _reps_of_deals(
     company: Company,
     experiment: Experiment,
-    now: datetime,
+    upto: datetime | None,
     wanted: list[int] | None,
 ) -> dict[int, tuple[int, ...]]:
     """Every rep that a deal had, in order: of the deals opened since the start, or of `wanted`.
@@ -226,9 +229,9 @@ def _reps_of_deals(
     else:
         deals = deals.filter(opened_on__gte=experiment.starts_on)
     present = dict(deals.values_list("pk", "rep_id"))
-    changes = DealChange.objects.filter(
-        company=company, deal_id__in=list(present), field="rep_id", changed_at__lte=now
-    )
+    changes = DealChange.objects.filter(company=company, deal_id__in=list(present), field="rep_id")
+    if upto is not None:
+        changes = changes.filter(changed_at__lte=upto)
     hands: dict[int, _Hands] = {}
     for deal, before, after, origin in changes.order_by("pk").values_list(
         "deal_id", "before", "after", "origin"

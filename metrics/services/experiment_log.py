@@ -104,7 +104,7 @@ def note_lasted(
 
 def lasted_told(experiment: Experiment) -> bool:
     """Whether "did it last?" has its final answer."""
-    return ExperimentEntry.objects.filter(experiment=experiment, once=_LASTED).exists()
+    return bool(ExperimentEntry.objects.filter(experiment=experiment, once=_LASTED).exists())
 
 
 def note_check_in(

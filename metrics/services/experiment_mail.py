@@ -25,19 +25,22 @@ def send_check_ins(*, company_id: int, now: datetime) -> int:
     again the next time; the error ends the round.
     """
     with company_context(company_id):
-        company = Company.objects.get(pk=company_id)
+        with transaction.atomic():
+            company = Company.objects.get(pk=company_id)
+            running = Experiment.objects.filter(
+                state=Experiment.State.RUNNING, owner__isnull=False
+            ).order_by("pk")
+            owned = list(running.values_list("pk", "started_at"))
         here = now.astimezone(company.zone)
         monday = here.date() - timedelta(days=here.weekday())
         since = datetime.combine(monday, _FROM, tzinfo=company.zone)
         if company.as_of is not None or here < since:
             return 0
-        running = Experiment.objects.filter(
-            state=Experiment.State.RUNNING, owner__isnull=False, started_at__lt=since
-        )
         year, week, _day = monday.isocalendar()
         return sum(
             _remind(company, pk, f"{year}-W{week:02d}", now)
-            for pk in list(running.order_by("pk").values_list("pk", flat=True))
+            for pk, started_at in owned
+            if started_at is not None and started_at < since
         )
 
 

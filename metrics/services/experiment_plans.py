@@ -133,7 +133,12 @@ def plan_of(ground: Ground) -> ExperimentPlan:
             )
             for row in experiment.guardrails
         ),
-        arms=arms_of(company=ground.company, experiment=experiment, now=ground.as_of),
+        # A clock that stands still lies before everything that is done since.
+        arms=arms_of(
+            company=ground.company,
+            experiment=experiment,
+            upto=ground.as_of if ground.company.as_of is None else None,
+        ),
     )
 
 

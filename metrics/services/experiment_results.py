@@ -87,12 +87,8 @@ def recompute_experiment(*, company: Company, experiment_id: int, now: datetime)
 def recompute_running(*, company_id: int, now: datetime) -> int:
     """Every experiment of a company that is not decided yet; how many rows were written."""
     with company_context(company_id):
-        company = Company.objects.get(pk=company_id)
-        ids = Experiment.objects.filter(state__in=_COMPUTED).order_by("pk")
-        return sum(
-            recompute_experiment(company=company, experiment_id=pk, now=now)
-            for pk in list(ids.values_list("pk", flat=True))
-        )
+        company, ids = _named(company_id, state__in=_COMPUTED)
+        return sum(recompute_experiment(company=company, experiment_id=pk, now=now) for pk in ids)
 
 
 def figures_now(*, company: Company, experiment: Experiment, now: datetime) -> Measured:
@@ -133,13 +129,12 @@ def recheck_decided(*, company_id: int, now: datetime) -> int:
     """
     noted = 0
     with company_context(company_id):
-        company = Company.objects.get(pk=company_id)
+        company, ids = _named(
+            company_id, state=Experiment.State.DECIDED, decided_figures__isnull=False
+        )
         if now.astimezone(company.zone).hour != _NIGHT:
             return 0
-        decided = Experiment.objects.filter(
-            state=Experiment.State.DECIDED, decided_figures__isnull=False
-        )
-        for pk in list(decided.order_by("pk").values_list("pk", flat=True)):
+        for pk in ids:
             with transaction.atomic():
                 _allow_time()
                 experiment = _locked(pk)
@@ -164,14 +159,10 @@ def follow_up_running(*, company_id: int, now: datetime) -> int:
     Computed every day from then on until the last deal of the two quarters is mature.
     """
     with company_context(company_id):
-        company = Company.objects.get(pk=company_id)
-        adopted = Experiment.objects.filter(
-            state=Experiment.State.DECIDED, decision=Experiment.Decision.ADOPT
+        company, ids = _named(
+            company_id, state=Experiment.State.DECIDED, decision=Experiment.Decision.ADOPT
         )
-        return sum(
-            _follow_up(company, pk, now)
-            for pk in list(adopted.order_by("pk").values_list("pk", flat=True))
-        )
+        return sum(_follow_up(company, pk, now) for pk in ids)
 
 
 def _follow_up(company: Company, experiment_id: int, now: datetime) -> bool:
@@ -291,6 +282,13 @@ def _read(value: Mapping[str, Any]) -> ExperimentFigures:
 
 def _read_method(experiment: Experiment) -> int | None:
     return (experiment.decided_figures or {}).get("method")
+
+
+def _named(company_id: int, **wanted: Any) -> tuple[Company, list[int]]:
+    """The company and its experiments of this kind, oldest first."""
+    with transaction.atomic():
+        found = Experiment.objects.filter(withdrawn_at__isnull=True, **wanted).order_by("pk")
+        return Company.objects.get(pk=company_id), list(found.values_list("pk", flat=True))
 
 
 def _locked(experiment_id: int) -> Experiment | None:

@@ -10,6 +10,8 @@ from metrics.models import Assignment
 from metrics.selectors.assignments import arms_of_deals
 from metrics.services.assignments import assign_reps
 from pipeline.models import Rep, Source, Team
+from pipeline.selectors.settings_catalogues import CATALOGUES
+from pipeline.services.catalog import merge_entries
 from pipeline.services.deals import change_deal
 from tests.metrics.builders import BY, Small, at, small_company
 from tests.metrics.running_experiments import START, recompute, results, running
@@ -166,3 +168,34 @@ def test_arms_are_shown_while_the_experiment_runs_in_one_query(django_assert_num
         experiment.stopped_at = at("2026-04-13")
         experiment.save()
         assert arms_of_deals(company=small.company, deal_ids=deals) == {}
+
+
+def test_reps_who_were_merged_handed_nothing_over() -> None:
+    with small_company() as small:
+        first, second = team_of(small, "North", "a", "b")
+        experiment = running(small, design="arms_by_rep")
+        arms = draw(experiment)
+        deal = small.opens("2026-04-07", rep_id=first).deal_id
+        merge_entries(
+            by=BY,
+            catalogue=CATALOGUES["reps"],
+            entry_id=first,
+            into_id=second,
+            now=at("2026-04-10"),
+        )
+        recompute(small, START.replace(day=30))
+        figures = ExperimentFigures.from_json(results(experiment)[-1].figures)
+        assert figures.arms.contamination.deals == ()
+        assert arms_of_deals(company=small.company, deal_ids=[deal])[deal][0].arm == arms[first]
+
+
+def test_arms_hold_in_a_company_whose_clock_stands_still() -> None:
+    with small_company() as small:
+        small.opens("2026-04-07")
+        small.company.as_of = at("2026-04-12")
+        small.company.save()
+        experiment = running(small, design="arms_by_deal", measure="number")
+        recompute(small, START.replace(month=11))
+        figures = ExperimentFigures.from_json(results(experiment)[-1].figures)
+        assert figures.primary.baseline.n + figures.primary.test.n == 1
+        assert figures.arms.unassigned == 0
