@@ -10,6 +10,18 @@ from metrics.views.danger_point import (
 )
 from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
+from metrics.views.experiment_acts import (
+    experiment_check_in,
+    experiment_decide,
+    experiment_note,
+    experiment_put_back,
+    experiment_resume,
+    experiment_start,
+    experiment_stop,
+    experiment_withdraw,
+)
+from metrics.views.experiment_form import experiment_amend, experiment_edit, experiment_new
+from metrics.views.experiments import experiment_compare, experiment_export, experiment_list
 from metrics.views.finding_form import finding_add, finding_deals, finding_edit
 from metrics.views.findings import (
     deal_findings,
@@ -74,6 +86,8 @@ _THEME = "settings/themes/<int:theme_id>/"
 
 _CHANGE = "changes/<int:change_id>/"
 
+_EXPERIMENT = "experiments/<int:experiment_id>/"
+
 app_name = "metrics"
 urlpatterns = [
     path("velocity/", velocity, name="velocity"),
@@ -137,5 +151,19 @@ urlpatterns = [
     path(f"{_SCENARIO}overwrite/", scenario_overwrite, name="scenario_overwrite"),
     path(f"{_SCENARIO}withdraw/", scenario_withdraw, name="scenario_withdraw"),
     path(f"{_SCENARIO}restore/", scenario_restore, name="scenario_restore"),
+    path("experiments/", experiment_list, name="experiment_list"),
+    path("experiments/experiments.csv", experiment_export, name="experiment_export"),
+    path("experiments/new/", experiment_new, name="experiment_new"),
+    path("experiments/compare/", experiment_compare, name="experiment_compare"),
+    path(f"{_EXPERIMENT}edit/", experiment_edit, name="experiment_edit"),
+    path(f"{_EXPERIMENT}amend/", experiment_amend, name="experiment_amend"),
+    path(f"{_EXPERIMENT}start/", experiment_start, name="experiment_start"),
+    path(f"{_EXPERIMENT}stop/", experiment_stop, name="experiment_stop"),
+    path(f"{_EXPERIMENT}resume/", experiment_resume, name="experiment_resume"),
+    path(f"{_EXPERIMENT}decide/", experiment_decide, name="experiment_decide"),
+    path(f"{_EXPERIMENT}note/", experiment_note, name="experiment_note"),
+    path(f"{_EXPERIMENT}check-in/", experiment_check_in, name="experiment_check_in"),
+    path(f"{_EXPERIMENT}withdraw/", experiment_withdraw, name="experiment_withdraw"),
+    path(f"{_EXPERIMENT}put-back/", experiment_put_back, name="experiment_put_back"),
     path("definitions/", definitions, name="definitions"),
 ]
