@@ -1,7 +1,8 @@
 """The figures of a company's quarters, from the newest snapshots: what every surface reads."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -29,10 +30,23 @@ _NEWEST = """
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s
       AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
+      AND NOT EXISTS (SELECT FROM unnest(%(pinned)s::date[], %(versions)s::int[]) AS p(q, v)
+                      WHERE p.q = quarter_start AND version > p.v)
       AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s)
            OR (segment LIKE 'channel=%%' AND segment NOT LIKE '%%&%%'))
     ORDER BY segment, quarter_start, version DESC
 """
+# Which rows _NEWEST would read, without reading them: enough to know whether anything changed.
+_MARKS = """
+    SELECT DISTINCT ON (segment, quarter_start) id, computed_at, as_of, digest
+    FROM metrics_snapshot
+    WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s
+      AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
+      AND (segment = ANY(%(segments)s)
+           OR (segment LIKE 'channel=%%' AND segment NOT LIKE '%%&%%'))
+    ORDER BY segment, quarter_start, version DESC
+"""
+_KEPT = 32  # readings that a process remembers, some 300 kB each
 _SEGMENTS = """
     SELECT DISTINCT segment FROM metrics_snapshot
     WHERE company_id = %s AND pipeline_id = %s AND quarter_start = %s
@@ -100,6 +114,36 @@ def figures_by_segment(
     }
 
 
+def figures_at(
+    *,
+    company: Company,
+    segments: Iterable[str],
+    versions: Mapping[date, int | None],
+    pipeline_id: int | None = None,
+) -> dict[tuple[date, str], SegmentFigures]:
+    """(first day of a quarter, segment) -> its figures as they stood in a version.
+
+    `versions` names the quarters wanted, each with the number of its restatement (1: as first
+    reported) or None for the newest. A restatement stores only the segments that it changed, so
+    a segment's figures are its newest not above that number. What leans on other quarters
+    (usual, levers) is computed from their newest versions, as everywhere.
+    """
+    wanted = list(segments)
+    pinned = {start: version for start, version in versions.items() if version is not None}
+    upto = max(versions, default=None)
+    if upto is None:
+        return {}
+    return _computed(
+        company,
+        pipeline_id or default_pipeline(company=company),
+        upto,
+        [*wanted, ALL],
+        set(wanted),
+        starts=set(versions),
+        pinned=pinned,
+    )
+
+
 def all_figures(
     *, company: Company, pipeline_id: int | None = None
 ) -> dict[str, dict[str, SegmentFigures]]:
@@ -131,32 +175,70 @@ class _Quarter:
     segments: dict[str, Snapshot]
 
 
+_Found = dict[tuple[date, str], SegmentFigures]
+_remembered: OrderedDict[tuple[object, ...], _Found] = OrderedDict()
+
+
 def _read(
     company: Company,
     pipeline_id: int | None,
     upto: date | None,
     segments: list[str] | None,
     wanted: set[str] | None,
-) -> dict[tuple[date, str], SegmentFigures]:
-    quarters = _newest(company, pipeline_id or default_pipeline(company=company), upto, segments)
+) -> _Found:
+    """The figures of the wanted segments; those of rows that have not changed are remembered.
+
+    What is remembered is named by the very rows that the reader may see now, so that nothing is
+    ever stale, nor another company's.
+    """
+    pipeline_id = pipeline_id or default_pipeline(company=company)
+    if segments is None or wanted is None:
+        return _computed(company, pipeline_id, upto, segments, wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MARKS,
+            {"company": company.pk, "pipeline": pipeline_id, "upto": upto, "segments": segments},
+        )
+        marks = tuple(cursor.fetchall())
+    key = (company.pk, pipeline_id, company.timezone, frozenset(wanted), marks)
+    found = _remembered.pop(key, None)
+    if found is None:
+        found = _computed(company, pipeline_id, upto, segments, wanted)
+    _remembered[key] = found
+    while len(_remembered) > _KEPT:
+        _remembered.popitem(last=False)
+    return found
+
+
+def _computed(
+    company: Company,
+    pipeline_id: int | None,
+    upto: date | None,
+    segments: list[str] | None,
+    wanted: set[str] | None,
+    *,
+    starts: Collection[date] | None = None,
+    pinned: Mapping[date, int] | None = None,
+) -> _Found:
+    quarters = _newest(company, pipeline_id, upto, segments, pinned)
     if not quarters:
         return {}
     snapshots = _snapshots(quarters)
-    starts = {quarter.label: start for start, quarter in quarters.items()}
-    found: dict[tuple[date, str], SegmentFigures] = {}
+    days = {quarter.label: start for start, quarter in quarters.items()}
+    found: _Found = {}
     # Each quarter is read by the options that it was computed with (docs/metrics.md, Snapshots).
     for options in {quarter.options for quarter in quarters.values()}:
         pairs = [
             (quarter.label, name)
-            for quarter in quarters.values()
-            if quarter.options == options
+            for start, quarter in quarters.items()
+            if quarter.options == options and (starts is None or start in starts)
             for name in quarter.segments
             if wanted is None or name in wanted
         ]
         for (label, name), figures in segment_figures(
             snapshots, options=options, wanted=pairs
         ).items():
-            found[starts[label], name] = figures
+            found[days[label], name] = figures
     return found
 
 
@@ -169,8 +251,14 @@ def _snapshots(quarters: Mapping[date, _Quarter]) -> list[QuarterSnapshots]:
 
 
 def _newest(
-    company: Company, pipeline_id: int | None, upto: date | None, segments: list[str] | None
+    company: Company,
+    pipeline_id: int | None,
+    upto: date | None,
+    segments: list[str] | None,
+    pinned: Mapping[date, int] | None = None,
 ) -> dict[date, _Quarter]:
+    """The newest version of each segment and quarter, of the `pinned` ones not above theirs."""
+    held = pinned or {}
     with connection.cursor() as cursor:
         cursor.execute(
             _NEWEST,
@@ -179,6 +267,8 @@ def _newest(
                 "pipeline": pipeline_id,
                 "upto": upto,
                 "segments": segments,
+                "pinned": list(held),
+                "versions": list(held.values()),
             },
         )
         rows = cursor.fetchall()

@@ -94,10 +94,12 @@ def findings_at(
     links = FindingDeal.objects.filter(finding__in=found)
     if segment != "all":
         links = links.filter(in_segment(segment, deal="deal__"))
+    rows = rows_of(by_weight(with_deals(found))[:limit], writer=writer)
+    whole = limit is None or len(rows) < limit
     return FindingsHere(
-        rows=rows_of(by_weight(with_deals(found))[:limit], writer=writer),
-        total=found.count(),
-        deals=links.order_by().values("deal_id").distinct().count(),
+        rows=rows,
+        total=len(rows) if whole else found.count(),
+        deals=links.order_by().values("deal_id").distinct().count() if rows else 0,
     )
 
 

@@ -67,7 +67,7 @@ def funnel_page(
     if today is not None:
         now = with_cohort(now, today)
     positions = {s.position for s in now.stages}
-    chosen = at if at in positions else (now.danger_order[0] if now.danger_order else None)
+    chosen = chosen_stage(now, at)
     cohort = now.stages[0].cohort_reached if now.stages else 0
     notices = []
     if unit == "per100" and 0 < cohort < wording.FEW:
@@ -103,6 +103,13 @@ def funnel_page(
         status_note=note,
         quarter=formats.quarter(now.quarter),
     )
+
+
+def chosen_stage(now: SegmentFigures, at: int | None) -> int | None:
+    """The position of the selected stage: the asked one, else the worst; None without stages."""
+    if at in {stage.position for stage in now.stages}:
+        return at
+    return now.danger_order[0] if now.danger_order else None
 
 
 def with_cohort(now: SegmentFigures, today: CohortToday) -> SegmentFigures:

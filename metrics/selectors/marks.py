@@ -20,12 +20,16 @@ from metrics.selectors.filters import segment_text
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing that happened: `kind` is change, started or adopted."""
+    """One thing that happened: `kind` is change, started or adopted.
+
+    `running`: an experiment of this very stage (where one was asked for) that is under way.
+    """
 
     day: date
     text: str
     url: str
     kind: str
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def marks_of(
         changes, experiments = changes.filter(theirs), experiments.filter(theirs)
     found = [_of_change(company, change, segment) for change in changes]
     for experiment in experiments:
-        found += _of_experiment(company, experiment, segment)
+        found += _of_experiment(company, experiment, segment, stage_id)
     return tuple(sorted(found, key=lambda mark: (mark.day, mark.kind, mark.text)))
 
 
@@ -88,11 +92,15 @@ def _of_change(company: Company, change: RecordedChange, segment: str) -> Mark:
     return Mark(change.happened_on, text, _url("change_list", company), "change")
 
 
-def _of_experiment(company: Company, experiment: Experiment, segment: str) -> list[Mark]:
+def _of_experiment(
+    company: Company, experiment: Experiment, segment: str, stage_id: int | None
+) -> list[Mark]:
     url = _url("experiment", company, experiment_id=experiment.pk)
     title = _about(experiment.title, experiment.segment, segment)
     start = experiment.starts_on or company.local_day(company.clock(experiment.started_at))
-    found = [Mark(start, _("Started: {title}").format(title=title), url, "started")]
+    running = experiment.state == Experiment.State.RUNNING
+    running = running and (stage_id is None or experiment.stage_id is not None)
+    found = [Mark(start, _("Started: {title}").format(title=title), url, "started", running)]
     if experiment.decision == Experiment.Decision.ADOPT and experiment.decided_at is not None:
         day = company.local_day(company.clock(experiment.decided_at))
         found.append(Mark(day, _("Adopted: {title}").format(title=title), url, "adopted"))

@@ -1,7 +1,7 @@
 """Two segments side by side, stage by stage: inbound against outbound first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -97,9 +97,7 @@ def side_by_side(
             segment=second, quarter=formats.quarter(now.quarter)
         )
         return SideBySide(first, second, title, (), empty)
-    # The second segment's cohort is that of its snapshot, so are the first's links here.
-    ours = DealLinks(links.url, now.quarter, now.segment, links.style, links.unit, links.today)
-    theirs = DealLinks(links.url, now.quarter, name, links.style, links.unit, links.today)
+    ours, theirs = links, replace(links, segment=name)
     pairs = [(s, same_stage(other, s.name, s.position)) for s in now.stages]
     bases = tuple(f.stages[0].cohort_reached if f.stages else 0 for f in (now, other))
     return SideBySide(
@@ -165,7 +163,7 @@ def _reached(
     few = min(bases) < wording.FEW
     shares = [s.cohort_reached / b if b else 0.0 for s, b in zip((one, two), bases, strict=True)]
     return MeasureRow(
-        _("Reached, per 100 opened"),
+        _("Reached, of 100"),
         "funnel",
         told(one, bases[0], ours),
         told(two, bases[1], theirs),
@@ -193,13 +191,13 @@ def _conversion(
         low, high = newcombe(one.advanced, n1, two.advanced, n2)
         difference = formats.pts(change, ours.style) or ""
         note = _("95% {low} to {high}").format(
-            low=formats.signed_number(100 * low, ours.style),
+            low=formats.signed_number(100 * low, ours.style, decimals=1),
             high=formats.pts(high, ours.style),
         )
         if low <= 0 <= high:
             note += ", " + _("no clear difference")
     return MeasureRow(
-        _("Went on, of those who left"),
+        _("Went on"),
         "exit-conversion",
         told(one, ours),
         told(two, theirs),

@@ -14,6 +14,14 @@ from accounts.models import Company
 from metrics.calc.types import SegmentFigures, StageFigures
 from pipeline.models import Stage
 
+_LIST = """
+    SELECT quarter_start, quarter_label,
+           ARRAY(SELECT jsonb_array_elements_text(definitions->'stage_ids')::bigint),
+           ARRAY(SELECT jsonb_array_elements_text(definitions->'stages'))
+    FROM metrics_snapshot
+    WHERE company_id = %s AND pipeline_id = %s AND segment = 'all' AND quarter_start = %s
+    ORDER BY version DESC LIMIT 1
+"""
 _LISTS = """
     SELECT DISTINCT ON (pipeline_id, quarter_start)
            pipeline_id, quarter_start, quarter_label,
@@ -58,6 +66,18 @@ def stage_lists(*, company: Company) -> dict[int, tuple[QuarterStages, ...]]:
             ids = tuple(ids) if len(ids) == len(names) else (0,) * len(names)
             found.setdefault(pipeline_id, []).append(QuarterStages(start, label, ids, tuple(names)))
     return {pipeline_id: tuple(rows) for pipeline_id, rows in found.items()}
+
+
+def stage_list(*, company: Company, pipeline_id: int, start: date) -> QuarterStages | None:
+    """The stages of the quarter that begins on `start`; None where it has no figures."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, [company.pk, pipeline_id, start])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    start, label, ids, names = row
+    ids = tuple(ids) if len(ids) == len(names) else (0,) * len(names)
+    return QuarterStages(start, label, ids, tuple(names))
 
 
 def stage_of(

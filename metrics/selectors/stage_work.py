@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.danger_states import OPEN
-from metrics.models import DangerPoint, Experiment
+from metrics.models import DangerPoint
 from metrics.selectors.coverage import Coverage, coverage
 from metrics.selectors.danger_words import due_text, state_text
 from metrics.selectors.finding_rows import writer_for
 from metrics.selectors.findings import FindingsHere, findings_at
-from metrics.selectors.stage_places import stage_lists
+from metrics.selectors.stage_places import stage_list
 
 FINDINGS = 3
 
@@ -42,40 +42,39 @@ class StageWork:
     findings: FindingsHere
     grid: Coverage
     danger: DangerWork | None
-    experiments: int  # running at this stage
 
 
 def stage_work(
     *,
     company: Company,
     pipeline_id: int,
-    quarter: str,
+    start: date,
     position: int,
     segment: str,
     style: Style,
     today: date,
 ) -> StageWork | None:
-    """What is known about the stage at `position` of a quarter (its label); None where the
-    quarter's list of stages does not have it, or not by its id."""
-    lists = stage_lists(company=company).get(pipeline_id, ())
-    listed = next((one for one in lists if one.label == quarter), None)
+    """What is known about the stage at `position` of the quarter that begins on `start`; None
+    where the quarter's list of stages does not have it, or not by its id."""
+    listed = stage_list(company=company, pipeline_id=pipeline_id, start=start)
     seen = listed.stage_id(position) if listed else None
     if seen is None:
         return None
     writer = writer_for(company=company, style=style, today=today)
     now = writer.stages.now(seen)
     same = writer.stages.same([now])
+    grid = coverage(company=company, pipeline_id=pipeline_id, stages=writer.stages)
+    known = sum(cell.count for row in grid.rows for cell in row.cells if cell.stage_id == now)
     return StageWork(
         stage_id=now,
         stage_ids=same,
         findings=findings_at(
             company=company, stage_ids=[now], segment=segment, limit=FINDINGS, writer=writer
-        ),
-        grid=coverage(company=company, pipeline_id=pipeline_id, stages=writer.stages),
+        )
+        if known
+        else FindingsHere((), 0, 0),
+        grid=grid,
         danger=_danger(same, segment, today, style),
-        experiments=Experiment.objects.filter(
-            stage_id__in=same, state=Experiment.State.RUNNING, withdrawn_at=None
-        ).count(),
     )
 
 

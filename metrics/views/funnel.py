@@ -6,30 +6,33 @@ from urllib.parse import parse_qsl
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import formats
 from accounts.access import company_view
-from accounts.formats import Style
 from metrics.calc.types import SegmentFigures
-from metrics.charts import HATCH, area
+from metrics.charts import HATCH
 from metrics.selectors.cohort_today import CohortToday, cohort_today
 from metrics.selectors.filters import Choice, segment_parts, segment_text
-from metrics.selectors.funnel_page import FunnelPage, funnel_page, with_cohort
+from metrics.selectors.funnel_page import FunnelPage, chosen_stage, funnel_page, with_cohort
 from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
 from metrics.selectors.side_by_side import suggestions
 from metrics.selectors.stage_block import TREND_QUARTERS
 from metrics.selectors.stage_work import StageWork, stage_work
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
-from metrics.views.funnel_charts import column_of, funnel_charts
+from metrics.views.funnel_charts import funnel_charts
+from metrics.views.funnel_drawn import Drawn, draw, remembered, remembered_page
 from pipeline.views import answers
 from pipeline.views.deal_asking import may
 
 ACCEPTS = ("unit", "at", "vs", "cohort")
+_RIGHTS = ("danger.manage", "finding.add", "change.record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +51,80 @@ def _url(request: HttpRequest, name: str, **more: int) -> str:
     return reverse(f"metrics:{name}", kwargs={"company_slug": slug, **more})
 
 
-def _page(
-    request: HttpRequest, now: datetime, query: QueryDict | None = None
-) -> tuple[Asked, FunnelPage | None]:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A question with everything that the page says to it; `drawn` None without figures."""
+
+    asked: Asked
+    drawn: Drawn | None
+    work: StageWork | None
+    marks: tuple[MarkLine, ...]
+    experiments: int = 0  # running at the selected stage
+
+
+def _answer(request: HttpRequest, query: QueryDict | None = None) -> _Answer:
+    now = timezone.now()
     asked = ask(request, accepts=ACCEPTS, query=query)
     question = asked.question
-    other = None
-    if question.versus:
-        second = _second(asked)
-        today = _today(request, asked, question.versus, second, now)
-        other = (question.versus, with_cohort(second, today) if second and today else second)
     first = asked.history[-1] if asked.history else None
+    if first is None or not asked.quarters or first.quarter != asked.quarters[-1]:
+        return _Answer(asked, None, None, ())
+    chosen = chosen_stage(first, question.at)
+    work = _work(request, asked, chosen, now)
+    flagged, lines, running = _marks(request, asked, work)
+    second = _second(asked)
+    today = _today(request, asked, question.segment, first, now)
+
+    def make() -> Drawn:
+        return _made(request, query, asked, second, today, flagged, now)
+
+    if today is not None:  # read from the deals themselves, anew each time
+        return _Answer(asked, make(), work, lines, running)
+    key = (request.company.pk, question, asked.quarters, asked.reading, flagged)  # type: ignore[attr-defined]
+    # The query string itself is in the addresses of the charts' files.
+    told = (request.GET if query is None else query).urlencode()
+    drawn = remembered((*key, told, asked.segments), [*asked.history, second], make)
+    return _Answer(asked, drawn, work, lines, running)
+
+
+def _made(
+    request: HttpRequest,
+    query: QueryDict | None,
+    asked: Asked,
+    second: SegmentFigures | None,
+    today: CohortToday | None,
+    flagged: tuple[Flag, ...],
+    now: datetime,
+) -> Drawn:
+    question = asked.question
+    versus = None
+    if question.versus:
+        theirs = _today(request, asked, question.versus, second, now)
+        versus = (question.versus, with_cohort(second, theirs) if second and theirs else second)
     page = funnel_page(
         history=asked.history,
         quarters=asked.quarters,
         unit=question.unit,
         at=question.at,
         reading=asked.reading,
-        today=_today(request, asked, question.segment, first, now),
-        versus=other,
+        today=today,
+        versus=versus,
         deals_url=_url(request, "funnel_deals"),
     )
-    return asked, page
+    assert page is not None  # the caller looked
+    here, others = _url(request, "funnel"), question.query(at=None)
+    at = page.stage.position if page.stage else None
+    charts = funnel_charts(page, style=asked.reading.style, flags=flagged)
+    context = {
+        "links": export_links(request, charts, view="metrics:funnel_chart", query=query),
+        "page_url": here,
+        "column_url": f"{here}{others}{'' if others == '?' else '&'}at=",
+        "definitions_url": _url(request, "definitions"),
+        "reasons_url": _url(request, "funnel_reasons")
+        + question.query(at=at, versus="", today=False),
+        "comparing": _comparing(asked),
+    }
+    return draw(page, charts=charts, context=context)
 
 
 def _second(asked: Asked) -> SegmentFigures | None:
@@ -99,17 +154,17 @@ def _today(
 
 
 def _work(
-    request: HttpRequest, asked: Asked, page: FunnelPage | None, now: datetime
+    request: HttpRequest, asked: Asked, position: int | None, now: datetime
 ) -> StageWork | None:
     """What the team knows and does about the selected stage."""
-    if page is None or page.stage is None or asked.pipeline_id is None:
+    if position is None or asked.pipeline_id is None:
         return None
     company = request.company  # type: ignore[attr-defined]
     return stage_work(
         company=company,
         pipeline_id=asked.pipeline_id,
-        quarter=asked.quarters[-1],
-        position=page.stage.position,
+        start=asked.calendar[-1].start,
+        position=position,
         segment=asked.question.segment,
         style=asked.reading.style,
         today=company.local_day(company.clock(now)),
@@ -118,10 +173,11 @@ def _work(
 
 def _marks(
     request: HttpRequest, asked: Asked, work: StageWork | None
-) -> tuple[tuple[Flag, ...], tuple[MarkLine, ...]]:
-    """What happened in the quarters of the trend: flags on the line, and lines of text."""
+) -> tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]:
+    """What happened in the quarters of the trend: flags on the line, lines of text, and how many
+    experiments run at the stage."""
     if asked.pipeline_id is None:
-        return (), ()
+        return (), (), 0
     style, quarters = asked.reading.style, asked.calendar[-TREND_QUARTERS:]
     marks = marks_of(
         company=request.company,  # type: ignore[attr-defined]
@@ -130,7 +186,8 @@ def _marks(
         stage_id=work.stage_id if work else None,
         retired=work.stage_ids if work else (),
     )
-    return flags(marks, quarters, style), mark_lines(marks, quarters, style)
+    running = sum(mark.running for mark in marks)
+    return flags(marks, quarters, style), mark_lines(marks, quarters, style), running
 
 
 def _units(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:
@@ -178,37 +235,60 @@ def _comparing(asked: Asked) -> Comparing:
     )
 
 
-def _context(request: HttpRequest, query: QueryDict | None = None) -> dict[str, object]:
-    now = timezone.now()
-    asked, page = _page(request, now, query)
-    work = _work(request, asked, page, now)
-    marks, lines = _marks(request, asked, work) if page else ((), ())
+def _inner(request: HttpRequest, answer: _Answer, query: QueryDict | None = None) -> SafeString:
+    """What of the page changes with its question. The same rows make the same page, so the one
+    made last for them is handed out; nothing else than `key` is in it."""
+    rights = tuple(may(request, right) for right in _RIGHTS)
+    company = request.company  # type: ignore[attr-defined]
+    key = (
+        company.pk,
+        company.name,
+        request.build_absolute_uri(),
+        (request.GET if query is None else query).urlencode(),
+        rights,
+        answer.work,
+        answer.marks,
+        answer.experiments,
+        answer.asked.filters,
+        answer.asked.reading,
+    )
+
+    def make() -> SafeString:
+        return render_to_string("metrics/funnel_page.html", _context(request, answer, query))
+
+    if answer.drawn is None:
+        return make()
+    return remembered_page(key, answer.drawn, make)
+
+
+def _context(
+    request: HttpRequest, answer: _Answer, query: QueryDict | None = None
+) -> dict[str, object]:
+    asked, drawn, work = answer.asked, answer.drawn, answer.work
+    page = drawn.page if drawn else None
     here = _url(request, "funnel")
-    charts = funnel_charts(page, style=asked.reading.style, flags=marks) if page else {}
+    charts = drawn.charts if drawn else {}
     links = export_links(request, charts, view="metrics:funnel_chart", query=query)
-    question = asked.question
-    others = question.query(at=None)
-    stage = page.stage if page else None
-    here_at = question.query(at=stage.position if stage else None, versus="", today=False)
+    at = page.stage.position if page and page.stage else None
+    here_at = asked.question.query(at=at, versus="", today=False)
     add = f"?stage={work.stage_id}" if work else ""
     return {
         "page": page,
+        "company": request.company,  # type: ignore[attr-defined]
+        "here": request.build_absolute_uri(),
+        "drawn": drawn,
         "filters": asked.filters,
-        "charts": charts,
-        "links": links,
         "exports": tuple(link for name, link in links.items() if name != "interval"),
-        "columns": [(c, area(column_of(c))) for c in page.columns] if page else [],
         "units": _units(asked, page) if page else (),
         "cohorts": _cohorts(asked, page) if page else (),
         "comparing": _comparing(asked) if page else None,
         "hatch": HATCH,
         "empty": None if page else empty_state(asked, page_url=here),
         "page_url": here,
-        "column_url": f"{here}{others}{'' if others == '?' else '&'}at=",
         "definitions_url": _url(request, "definitions"),
         "work": work,
-        "marks": lines,
-        "reasons_url": _url(request, "funnel_reasons") + here_at,
+        "marks": answer.marks,
+        "experiments": answer.experiments,
         "open_url": _url(request, "danger_open") + here_at if may(request, "danger.manage") else "",
         "point_url": _url(request, "danger_point", danger_point_id=work.danger.id)
         if work and work.danger
@@ -227,26 +307,24 @@ def _context(request: HttpRequest, query: QueryDict | None = None) -> dict[str, 
 def funnel(request: HttpRequest) -> HttpResponse:
     """The page, or with htmx only what changes when a filter, unit or stage does."""
     whole = not getattr(request, "htmx", False) or request.htmx.history_restore_request  # type: ignore[attr-defined]
-    template = "metrics/funnel.html" if whole else "metrics/funnel.html#page"
-    return render(request, template, _context(request))
+    answer = _answer(request)
+    inner = _inner(request, answer)
+    if not whole:
+        return HttpResponse(inner)
+    page = answer.drawn.page if answer.drawn else None
+    return render(request, "metrics/funnel.html", {"inner": inner, "page": page})
 
 
 @answers.surface("metrics:funnel", target="#page")
 def draw_funnel(request: HttpRequest, asking: answers.Asking) -> str:
     """The page after a finding was added or a change recorded from it."""
-    context = _context(request, asking.query)
-    return render(request, "metrics/funnel.html#page", context).content.decode()
+    return _inner(request, _answer(request, asking.query), asking.query)
 
 
 @company_view("funnel.view")
 @require_safe
 def funnel_chart(request: HttpRequest, name: str, kind: str) -> HttpResponse:
     """One chart of the page as CSV or SVG, for the same query."""
-    now = timezone.now()
-    asked, page = _page(request, now)
-    marks: tuple[Flag, ...] = ()
-    if name == "conversion" and page is not None:
-        marks, _lines = _marks(request, asked, _work(request, asked, page, now))
-    style: Style = asked.reading.style
-    charts = funnel_charts(page, style=style, flags=marks) if page else {}
-    return chart_response(request, charts.get(name), asked=asked, kind=kind)
+    answer = _answer(request)
+    chart = answer.drawn.charts.get(name) if answer.drawn else None
+    return chart_response(request, chart, asked=answer.asked, kind=kind)

@@ -1,0 +1,304 @@
+"""The Funnel page in full: every number leads to its deals, and all surfaces say the same."""
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.actors import Actor
+from accounts.formats import Style
+from accounts.models import Company
+from accounts.roles import Role
+from accounts.tenancy.context import company_context
+from metrics.calc.expected import expected_shape
+from metrics.charts import csv_file
+from metrics.models import DangerPoint, Finding
+from metrics.selectors.figures import all_figures
+from metrics.selectors.funnel_page import funnel_page
+from metrics.selectors.wording import Reading
+from metrics.services.recompute import recompute_all
+from metrics.views.funnel_charts import whole_funnel
+from pipeline import paths
+from pipeline.models import Deal
+from pipeline.services.load_company import load_company
+from tests.golden.company_files import COMPANY
+from tests.golden.replay import instant
+from tests.metrics.builders import at, small_company
+from tests.personas import NOW, World, client_of
+
+PAGE = "/w/alpha/funnel/"
+STYLE = Style("en", "EUR")
+LINK = re.compile(r'<a class="behind" href="([^"]*)">([^<]*)</a>')
+QUERIES = 22  # with nothing learned yet: three more for findings
+
+
+@pytest.fixture
+def manager(classic: World) -> Client:
+    return client_of(classic.a.user(Role.MANAGER))
+
+
+def body(client: Client, **query: str) -> str:
+    response = client.get(PAGE, {"q": "2026-Q1", **query})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def numbers(html: str) -> list[tuple[str, str]]:
+    """(address of its deals, number as written) of every number of the page."""
+    return [(unescape(href), unescape(text)) for href, text in LINK.findall(html)]
+
+
+# The classic company --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "values"),
+    [
+        ("per100", ["100", "90", "50", "20"]),
+        ("deals", ["100", "90", "50", "20"]),
+        ("money", ["€10,000", "€40,000", "€30,000", "€20,000"]),
+    ],
+)
+def test_the_classic_company_says_so_in_every_unit(
+    manager: Client, unit: str, values: list[str]
+) -> None:
+    response = manager.get(PAGE, {"q": "2026-Q1", "unit": unit})
+    assert [c.value for c in response.context["page"].columns] == values
+    for value in values:
+        assert f">{value}</a></p>" in response.content.decode()
+    file = manager.get(f"{PAGE}chart/funnel.csv", {"q": "2026-Q1", "unit": unit})
+    rows = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"))))
+    assert [row["cohort_reached"] for row in rows] == ["100", "90", "50", "20"]
+    assert [row["cohort_lost"] for row in rows] == ["10", "40", "30", "0"]
+
+
+@pytest.mark.parametrize("query", [{}, {"at": "2"}, {"cohort": "today"}, {"vs": "channel=inbound"}])
+def test_every_count_of_the_page_leads_to_that_many_deals(
+    manager: Client, query: dict[str, str]
+) -> None:
+    """In the unit of deals each linked whole number is the length of its list."""
+    found = numbers(body(manager, unit="deals", **query))
+    assert len(found) > 25
+    checked = set()
+    for href, text in found:
+        digits = re.match(r"([0-9,]+)(?: deals?)?$", text)
+        listed = manager.get(href)
+        assert listed.status_code == 200
+        assert not listed.context["refused"], href
+        if digits:
+            assert listed.context["page"].total == int(digits[1].replace(",", "")), (href, text)
+            checked.add(href)
+    assert len(checked) > 15
+
+
+def test_stages_are_selected_by_their_heading_and_links_are_not_nested(manager: Client) -> None:
+    html = body(manager, at="2")
+    assert html.count('class="pick"') == 3
+    assert html.count('aria-current="true">Held</a>') == 1
+    depth = 0
+    for tag in re.findall(r"<a\b|</a>", html):
+        depth += 1 if tag == "<a" else -1
+        assert depth in (0, 1)
+
+
+# All surfaces ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_page_file_and_dump_agree_in_every_segment_of_the_golden_company() -> None:
+    now = instant("2026-09-30T12:00:00Z")
+    loaded = load_company(folder=COMPANY, slug="golden", by=Actor.product("test"), now=now)
+    recompute_all(company_id=loaded.company_id, now=now)
+    with company_context(loaded.company_id):
+        company = Company.objects.get(pk=loaded.company_id)
+        figures = all_figures(company=company)
+    checked = 0
+    for label, segments in figures.items():
+        for segment, found in segments.items():
+            dumped = expected_shape(found)
+            page = funnel_page(
+                history=[found], quarters=[label], unit="deals", at=None, reading=Reading(STYLE)
+            )
+            assert page is not None
+            rows = csv.DictReader(io.StringIO(csv_file(whole_funnel(page, style=STYLE))))
+            told = [
+                (row["stage"], int(row["cohort_reached"]), int(row["cohort_lost"]),
+                 int(row["cohort_pending"]), row["verdict"])
+                for row in rows
+            ]  # fmt: skip
+            shown = [
+                (c.name, c.reached, c.lost_n, c.pending_n, c.verdict if c.position else "")
+                for c in page.columns
+            ]
+            expected = [
+                (s["name"], s["cohort_reached"], s["cohort_lost"], s["cohort_pending"],
+                 s["verdict"])
+                for s in dumped["stages"]
+            ]  # fmt: skip
+            assert told == shown, (label, segment)
+            assert shown[:-1] == expected, (label, segment)
+            assert shown[-1][:2] == ("Won", dumped["cohort_won"])
+            checked += 1
+    assert checked == 1061
+
+
+# As of today, and two segments -------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_cohort_of_today_is_named_and_counts_what_ended_since() -> None:
+    with small_company() as small:
+        for n in range(12):
+            deal = small.opens(f"2026-01-{10 + n}")
+            if n < 6:
+                small.moves(deal.deal_id, small.won, "2026-05-02")
+        recompute_all(company_id=small.company.pk, now=at("2026-05-03"))
+        user = client_for(small.company)
+        here = f"/w/{small.company.slug}/funnel/"
+        closed = user.get(here, {"q": "2026-Q1"})
+        assert [c.reached for c in closed.context["page"].columns] == [12, 0, 0]
+        assert "Unfinished: " in closed.content.decode()
+        assert "As it stood at its close" in closed.content.decode()
+        today = user.get(here, {"q": "2026-Q1", "cohort": "today"})
+        assert [c.reached for c in today.context["page"].columns] == [12, 6, 6]
+        assert "The cohort as of today" in today.content.decode()
+        assert "cohort=today" in today.context["page"].columns[-1].value_href
+        running = user.get(here, {"q": "2026-Q2", "cohort": "today"})
+        assert "As of today" not in running.content.decode()
+
+
+def client_for(company: Company) -> Client:
+    from accounts.services.companies import add_member
+    from tests.personas import make_user
+
+    user = make_user(f"manager@{company.slug}.example")
+    add_member(company=company, user=user, role=Role.MANAGER, by=Actor.product("test"), now=NOW)
+    return client_of(user)
+
+
+def test_two_segments_side_by_side_swap_and_close(manager: Client) -> None:
+    response = manager.get(
+        PAGE, {"q": "2026-Q1", "seg": "channel=inbound", "vs": "all", "unit": "deals"}
+    )
+    versus = response.context["page"].versus
+    assert (versus.first, versus.second) == ("Inbound", "All deals")
+    assert [stage.name for stage in versus.stages] == ["Booked", "Held", "Coach"]
+    reached = versus.stages[0].rows[0]
+    assert (reached.first.text, reached.difference) == ("100 (100 of 100)", "0.0 pts")
+    html = unescape(response.content.decode())
+    assert "seg=channel%3Dinbound" not in html.split("Swap")[0].rsplit("href=", 1)[1]
+    assert "vs=channel%3Dinbound" in html
+    empty = manager.get(PAGE, {"q": "2026-Q1", "vs": "channel=outbound"})
+    assert "Outbound has no deal in Q1 2026." in empty.content.decode()
+    for wrong in ("channel", "all", "a=b", "channel=inbound&product=x&rep=y"):
+        notices = manager.get(PAGE, {"q": "2026-Q1", "vs": wrong}).content.decode()
+        assert "compare" in notices
+
+
+# What the team knows and does --------------------------------------------------------------------
+
+
+def test_findings_gaps_and_the_danger_point_of_the_selected_stage(
+    classic: World, manager: Client
+) -> None:
+    a = classic.a
+    assert "Nothing is known here yet" in body(manager, at="3")
+    assert "Open a danger point" in body(manager, at="3")
+    with company_context(a.company.pk):
+        for n in range(4):
+            Finding.objects.create(
+                source="call_review", pipeline=a.pipeline, stage=a.stages["Coach"],
+                statement=f"Price before reason {n}", severity="high", learned_on=NOW.date(),
+                recorded_at=NOW, author=a.user(Role.MANAGER),
+            )  # fmt: skip
+        point = DangerPoint.objects.create(
+            pipeline=a.pipeline, stage=a.stages["Coach"], opened_quarter="2026-Q1", opened_at=NOW,
+            owner=a.user(Role.MANAGER), due_on=date(2026, 9, 4), state="working",
+        )  # fmt: skip
+    html = body(manager, at="3")
+    assert html.count("Price before reason") == 3
+    assert "Show 1 more finding" in html
+    assert "4 findings, 0 deals." in html
+    assert "Worked on by" in html
+    assert f"/w/alpha/danger-points/{point.pk}/" in html
+    assert "Where you have looked" in html
+    # Withdrawn, they are gone at once: nothing stale is handed out.
+    with company_context(a.company.pk):
+        Finding.objects.update(withdrawn_at=NOW)
+    assert "Nothing is known here yet" in body(manager, at="3")
+
+
+def test_leadership_reads_and_is_offered_nothing_to_change(classic: World) -> None:
+    leader = client_of(classic.a.user(Role.LEADER))
+    html = body(leader, at="3")
+    for word in ("Add finding", "Open a danger point", "Record a change"):
+        assert word not in html
+    # What a manager sees is not remembered for a leader, nor the other way round.
+    assert "Record a change" in body(client_of(classic.a.user(Role.MANAGER)), at="3")
+    assert "Record a change" not in body(leader, at="3")
+
+
+def test_a_changed_figure_shows_at_once(classic: World, manager: Client) -> None:
+    assert ">100</a></p>" in body(manager, unit="deals")
+    with company_context(classic.a.company.pk):
+        lost = Deal.objects.filter(name="Classic 0").get()
+        lost.path, lost.opened_on = b"", None
+        lost.save(update_fields=["path", "opened_on"])
+    recompute_all(company_id=classic.a.company.pk, now=NOW)
+    assert ">99</a></p>" in body(manager, unit="deals")
+
+
+# Queries -----------------------------------------------------------------------------------------
+
+
+def _fill(small: object, count: int) -> None:
+    """So many deals opened in the first quarter; half of them lost, half got past the stage."""
+    opened = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    closed = datetime(2026, 2, 9, 9, tzinfo=UTC)
+    template = Deal.objects.order_by("pk").first()
+    assert template is not None
+    rows = []
+    for n in range(count):
+        last = small.lost if n % 2 else small.won  # type: ignore[attr-defined]
+        rows.append(
+            Deal(
+                pipeline_id=template.pipeline_id, name=f"Filled {n}",
+                customer_id=template.customer_id, rep_id=template.rep_id,
+                source_id=template.source_id, amount=Decimal(100), currency="EUR",
+                stage_id=last, outcome="lost" if n % 2 else "won", opened_on=opened.date(),
+                closed_on=closed.date(), stage_entered_on=closed.date(),
+                path=paths.pack([
+                    paths.Row(1, small.booked, opened, opened.date()),  # type: ignore[attr-defined]
+                    paths.Row(2, last, closed, closed.date()),
+                ]),
+            )
+        )  # fmt: skip
+    Deal.objects.bulk_create(rows)
+
+
+@pytest.mark.django_db
+def test_ten_deals_and_a_thousand_ask_the_same_questions() -> None:
+    with small_company() as small:
+        small.opens("2026-01-02")
+        user = client_for(small.company)
+        here = f"/w/{small.company.slug}/funnel/"
+        asked = []
+        for count in (10, 990):
+            _fill(small, count)
+            recompute_all(company_id=small.company.pk, now=at("2026-05-03"))
+            with CaptureQueriesContext(connection) as first:
+                page = user.get(here, {"q": "2026-Q1"}).context["page"]
+            with CaptureQueriesContext(connection) as again:
+                user.get(here, {"q": "2026-Q1"})
+            asked.append((page.columns[0].reached, len(first), len(again)))
+        assert [reached for reached, _first, _again in asked] == [11, 1001]
+        assert asked[0][1:] == asked[1][1:]
+        assert asked[0][2] == QUERIES
+        assert asked[0][1] == QUERIES + 1  # the figures themselves, read once
