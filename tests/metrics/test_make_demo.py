@@ -1,18 +1,40 @@
 """The demo: a company that looks like one, its sign-ins, and a neighbour that shows nothing."""
 
+from datetime import datetime
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.db.models import Count, F
 
-from accounts.models import Company, Membership, User
+from accounts.models import AuditEntry, Company, Membership, User
 from accounts.roles import Role
 from accounts.selectors.companies import company_id_of
 from accounts.selectors.memberships import workspaces_of
 from accounts.tenancy.context import company_context
-from metrics.models import Snapshot
+from metrics.models import (
+    DangerPoint,
+    Finding,
+    Guide,
+    RecordedChange,
+    Review,
+    Scenario,
+    Snapshot,
+)
 from metrics.services import demo
 from metrics.services.demo import demo_password, sign_ins
-from pipeline.models import Activity, Deal, Note, Rep
+from pipeline.models import (
+    Activity,
+    Contact,
+    Deal,
+    DirtyQuarter,
+    EmailMessage,
+    Material,
+    MaterialUse,
+    Note,
+    Rep,
+    Theme,
+)
 from pipeline.services.facts import check_facts
 
 AS_OF = "2026-11-23T10:00:00Z"
@@ -60,6 +82,77 @@ def test_it_is_a_company_with_all_that_pages_show(made):
         assert inbound.win_rate > outbound.win_rate
         assert inbound.cycle_mean < outbound.cycle_mean
         assert inbound.avg_deal_size < outbound.avg_deal_size
+
+
+def test_the_team_has_learned_something(made):
+    """What the pages of danger points, findings, reviews, voices and material have to show."""
+    with company_context(made):
+        done = Review.objects.filter(state="done")
+        kinds = dict(done.order_by().values_list("kind").annotate(n=Count("id")))
+        assert kinds == {
+            "call_review": 5,
+            "email_review": 3,
+            "customer_interview": 4,
+            "lost_interview": 11,
+        }
+        assert not Review.objects.exclude(state="done").exists()
+        # Everything was learned from something that happened, after it happened.
+        for review in done.select_related("deal", "activity", "author"):
+            assert review.deal.closed_on <= review.held_on
+            assert review.author.email == "manager@example.com"
+            assert (review.activity is not None) == review.kind.endswith("review")
+            assert review.answers.exclude(text="").exists()
+        mails = EmailMessage.objects.exclude(activity=None)
+        assert mails.count() > 30
+        reviewed = Review.objects.filter(kind="email_review").values("activity")
+        assert mails.filter(activity__in=reviewed).count() == 3
+        assert not EmailMessage.objects.filter(body__contains="{").exists()
+
+        # Some buyers agree with the rep, some do not.
+        interviews = done.filter(kind="lost_interview")
+        voices = set(interviews.values_list("deal__lost_reason__level", "buyer_level"))
+        assert {one == two for one, two in voices} == {True, False}
+
+        findings = Finding.objects.filter(withdrawn_at=None)
+        assert findings.count() == 31
+        assert set(findings.values_list("stage__name", flat=True)) == {
+            "Call booked",
+            "Discovery held",
+            "Coach met",
+        }
+        assert findings.values("source").distinct().count() == 7
+        assert not findings.filter(quote="").exists()
+        assert findings.filter(author__email="rep@example.com").count() == 1
+        assert Theme.objects.count() == 7
+        assert set(Guide.objects.filter(number=2).values_list("kind", flat=True)) == {
+            "call_review",
+            "lost_interview",
+        }
+        states = DangerPoint.objects.order_by("id").values_list("state", flat=True)
+        assert list(states) == ["working", "watching", "resolved"]
+        assert RecordedChange.objects.count() == 3
+        assert Scenario.objects.count() == 2
+
+        assert Material.objects.count() == 6
+        sent = MaterialUse.objects.filter(kind="sent")
+        opened = MaterialUse.objects.filter(kind="opened").select_related("link")
+        assert set(sent.values_list("material", flat=True)) == set(
+            Material.objects.values_list("id", flat=True)
+        )
+        assert 20 < opened.count() < sent.count()
+        assert all(use.happened_at > use.link.created_at for use in opened)
+        assert Contact.objects.count() > 1_000
+        assert Contact.objects.filter(do_not_track=True).exists()
+        assert not MaterialUse.objects.filter(kind="opened", contact__do_not_track=True).exists()
+        # Nothing of it lies after the simulated history, nor changes a fact or a figure.
+        last = datetime.fromisoformat(AS_OF)
+        assert not AuditEntry.objects.filter(object_type="review", at__gt=last).exists()
+        assert not MaterialUse.objects.filter(happened_at__gt=last).exists()
+        assert not DirtyQuarter.objects.filter(gen__gt=F("done_gen")).exists()
+    with company_context(company_id_of(demo.NEIGHBOUR)):
+        assert not Review.objects.exists()
+        assert not Finding.objects.exists()
+        assert not Contact.objects.exists()
 
 
 def test_everybody_signs_in_once_and_the_neighbour_stays_apart(made, capsys):
