@@ -10,6 +10,12 @@ from metrics.views.danger_point import (
 )
 from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
+from metrics.views.experiment import (
+    deal_experiments,
+    experiment,
+    experiment_chart,
+    experiment_plan,
+)
 from metrics.views.experiment_acts import (
     experiment_check_in,
     experiment_decide,
@@ -165,5 +171,13 @@ urlpatterns = [
     path(f"{_EXPERIMENT}check-in/", experiment_check_in, name="experiment_check_in"),
     path(f"{_EXPERIMENT}withdraw/", experiment_withdraw, name="experiment_withdraw"),
     path(f"{_EXPERIMENT}put-back/", experiment_put_back, name="experiment_put_back"),
+    path(_EXPERIMENT, experiment, name="experiment"),
+    re_path(
+        rf"^experiments/(?P<experiment_id>[0-9]{{1,18}})/{_CHART}",
+        experiment_chart,
+        name="experiment_chart",
+    ),
+    path(f"{_EXPERIMENT}plan/", experiment_plan, name="experiment_plan"),
+    path("deals/<int:deal_id>/experiments/", deal_experiments, name="deal_experiments"),
     path("definitions/", definitions, name="definitions"),
 ]

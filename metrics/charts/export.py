@@ -22,7 +22,7 @@ text{font:500 12px Inter,system-ui,sans-serif;fill:#5f6778}
 .event{stroke:#14171f;stroke-width:1.5}.flag{fill:#14171f}.flag-text{fill:#fff;font-weight:620}
 .bar{fill:#4f46e5}.bar.up{fill:#0e86ad}.bar.down{fill:#d9571b}.bar.total{fill:#7a8194}
 .bar.ghost{fill:#d9dde6}.break{fill:none;stroke:#fff;stroke-width:3}
-.i95{fill:#4f46e5;opacity:.18}.i50{fill:#4f46e5;opacity:.5}.zero{stroke:#d9dde6;stroke-width:1.5}
+.outer{stroke:#7a8194;stroke-width:1.5}.i95{fill:#4f46e5;opacity:.18}.i50{fill:#4f46e5;opacity:.5}.zero{stroke:#d9dde6;stroke-width:1.5}
 .area{fill:#4f46e5;opacity:.2}.wedge{fill:#d9dde6}.wedge.watch{fill:#b87c00;opacity:.5}
 .pending{fill:#4f46e5;opacity:.08}.edge{fill:none;stroke:#4f46e5;stroke-width:2.5}
 .dots{stroke:#7a8194;stroke-dasharray:2 2}.hit{fill:none}

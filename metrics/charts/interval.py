@@ -10,7 +10,11 @@ from metrics.charts.svg import Chart, Table
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The estimate and its interval; `inner` is the 50 % one. All in the same unit."""
+    """The estimate and its interval; `inner` is the 50 % one. All in the same unit.
+
+    `outer` is a wider one, drawn as a thin line with ends: where it has none, or one that lies
+    far outside, the line runs to the edge without it.
+    """
 
     value: float
     low: float
@@ -19,6 +23,7 @@ class Estimate:
     text: str = ""
     low_text: str = ""
     high_text: str = ""
+    outer: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ def _draw(
     zero: bool,
     bounds: tuple[float, float] | None,
 ) -> tuple[float, str]:
-    values = [estimate.low, estimate.high, estimate.value, *(m.value for m in marks)]
+    outer = _outer(estimate)
+    values = [estimate.low, estimate.high, estimate.value, *(m.value for m in marks), *outer]
     values += [0.0] if zero else []
     axis = ticks(bounds or values)
     pad = max(svg.text_width(tick(axis[0])), svg.text_width(tick(axis[-1]))) / 2 + 2
@@ -71,6 +77,7 @@ def _draw(
         out.append(svg.text(x(value), foot + 16, tick(value), anchor="middle"))
     if zero:
         out.append(svg.line(x(0), top, x(0), foot, class_="zero"))
+    out += _whisker(estimate, outer, x, bar)
     for low, high, class_ in (
         (estimate.low, estimate.high, "i95"),
         *(((*estimate.inner, "i50"),) if estimate.inner else ()),
@@ -104,6 +111,27 @@ def _draw(
     tip = f"{estimate.text} ({estimate.low_text} – {estimate.high_text})"
     out.append(svg.hit(0, 0, width, foot, tip))
     return foot + 22, "".join(out)
+
+
+def _outer(estimate: Estimate) -> tuple[float, ...]:
+    """How far the outer interval is drawn: at most as far again as the interval is wide."""
+    if estimate.outer is None:
+        return ()
+    room = estimate.high - estimate.low
+    low, high = estimate.outer
+    return max(low, estimate.low - room), min(high, estimate.high + room)
+
+
+def _whisker(
+    estimate: Estimate, outer: tuple[float, ...], x: Scale, y: float
+) -> list[str]:
+    if estimate.outer is None:
+        return []
+    out = [svg.line(x(outer[0]), y, x(outer[1]), y, class_="outer")]
+    for drawn, end in zip(outer, estimate.outer, strict=True):
+        if drawn == end:
+            out.append(svg.line(x(end), y - 5, x(end), y + 5, class_="outer"))
+    return out
 
 
 def _labels(estimate: Estimate, x: Scale, y: float, width: int) -> list[str]:

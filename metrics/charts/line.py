@@ -56,13 +56,17 @@ def line(
     from_zero: bool = False,
     events: Sequence[Event] = (),
     levels: Sequence[Level] = (),
+    beside: Sequence[float | None] = (),
 ) -> Chart:
-    """A line chart; `tick` writes a value on the axis. Without any value it has no drawing."""
+    """A line chart; `tick` writes a value on the axis. Without any value it has no drawing.
+
+    `beside` is a second line in grey to compare with, a value per point; None is a gap.
+    """
     if not any(p.value is not None for p in points):
         return Chart(name, title, reading, table, ())
 
     def draw(width: int) -> tuple[float, str]:
-        return _draw(width, height, points, tick, from_zero, events, levels)
+        return _draw(width, height, points, tick, from_zero, events, levels, beside)
 
     drawings = svg.three_widths(title=title, reading=reading, draw=draw)
     return Chart(name, title, reading, table, drawings)
@@ -76,8 +80,10 @@ def _draw(
     from_zero: bool,
     events: Sequence[Event],
     levels: Sequence[Level],
+    beside: Sequence[float | None],
 ) -> tuple[float, str]:
     values = [v for p in points for v in (p.value, p.low, p.high) if v is not None]
+    values += [v for v in beside if v is not None]
     marks = ticks([*values, *(lv.value for lv in levels)], from_zero=from_zero)
     labels = [tick(m) for m in marks]
     left = max(map(svg.text_width, labels)) + 10
@@ -98,6 +104,7 @@ def _draw(
     out += _bands(points, x, y)
     for level in levels:
         out += _level(level, len(points), x, y)
+    out += _reference(beside, x, y)
     out += _lines(points, x, y)
     for event, words in zip(events, _flag_texts(events, x, width), strict=True):
         out += _event(event, words, x, top, bottom, width)
@@ -172,6 +179,24 @@ def _lines(points: Sequence[Point], x: Callable[[int], float], y: Scale) -> list
         )
     out.append(svg.path(run, class_="line") if len(run) > 1 else "")
     return [*out, *spots]
+
+
+def _reference(
+    values: Sequence[float | None], x: Callable[[int], float], y: Scale
+) -> list[str]:
+    """A plain line without dots, broken where a value is missing."""
+    out: list[str] = []
+    run: list[tuple[float, float]] = []
+    for i, value in enumerate([*values, None]):
+        if value is not None:
+            run.append((x(i), y(value)))
+            continue
+        if len(run) > 1:
+            out.append(svg.path(run, class_="line c4"))
+        elif run:
+            out.append(svg.element("circle", cx=run[0][0], cy=run[0][1], r=2, class_="bar c4"))
+        run = []
+    return out
 
 
 def _level(level: Level, count: int, x: Callable[[int], float], y: Scale) -> list[str]:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from accounts.models import Company
+from metrics.models import Assignment
 
 _ROWS = """
     SELECT deal, experiment_id, title, arm, by_rep
@@ -42,6 +44,16 @@ class ArmRow:
     title: str
     arm: str  # Assignment.Arm: test, control
     by_rep: bool
+
+    @property
+    def word(self) -> str:
+        """The arm in a word."""
+        return _("Test") if self.arm == Assignment.Arm.TEST else _("Control")
+
+    @property
+    def tone(self) -> str:
+        """The arm's tone: the one with the change stands out."""
+        return "accent" if self.arm == Assignment.Arm.TEST else ""
 
 
 def arms_of_deals(*, company: Company, deal_ids: Iterable[int]) -> dict[int, tuple[ArmRow, ...]]:

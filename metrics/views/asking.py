@@ -154,14 +154,15 @@ def export_links(
     *,
     view: str,
     query: QueryDict | None = None,
+    also: Mapping[str, int] | None = None,
 ) -> dict[str, ExportLink]:
-    """The permalinks of a page's charts, with the same query string."""
+    """The permalinks of a page's charts, with the same query string; `also` names what it is of."""
     slug = request.company.slug  # type: ignore[attr-defined]
     asked_for = request.GET if query is None else query
     told = f"?{asked_for.urlencode()}" if asked_for else ""
 
     def address(name: str, kind: str) -> str:
-        kwargs = {"company_slug": slug, "name": name, "kind": kind}
+        kwargs = {"company_slug": slug, "name": name, "kind": kind, **(also or {})}
         return reverse(view, kwargs=kwargs) + told
 
     return {

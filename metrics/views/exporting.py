@@ -10,10 +10,19 @@ def chart_response(
     request: HttpRequest, chart: Chart | None, *, asked: Asked, kind: str
 ) -> HttpResponse:
     """CSV or SVG of a chart; 404 where this question has no such chart or no drawing."""
+    company = request.company  # type: ignore[attr-defined]
+    caption = f"{company.name} · {asked.filters.segment} · {asked.filters.quarter}"
+    quarter = asked.quarters[-1] if asked.quarters else "none"
+    return file_response(request, chart, kind=kind, caption=caption, named=quarter)
+
+
+def file_response(
+    request: HttpRequest, chart: Chart | None, *, kind: str, caption: str, named: str
+) -> HttpResponse:
+    """A chart as a file whose name says what it is of; 404 without such a chart or a drawing."""
     if chart is None:
         raise Http404
     company = request.company  # type: ignore[attr-defined]
-    caption = f"{company.name} · {asked.filters.segment} · {asked.filters.quarter}"
     if kind == "csv":
         body: str | None = "\ufeff" + csv_file(chart)
         content_type = "text/csv; charset=utf-8"
@@ -22,9 +31,8 @@ def chart_response(
         content_type = "image/svg+xml; charset=utf-8"
     if body is None:
         raise Http404
-    quarter = asked.quarters[-1] if asked.quarters else "none"
     response = HttpResponse(body, content_type=content_type)
     response["Content-Disposition"] = (
-        f'attachment; filename="{company.slug}-{quarter}-{chart.name}.{kind}"'
+        f'attachment; filename="{company.slug}-{named}-{chart.name}.{kind}"'
     )
     return response

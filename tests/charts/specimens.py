@@ -136,6 +136,9 @@ def specimens() -> dict[str, Chart]:
             events=[Event(3, "Start 10 Aug")],
             levels=[Level(16.3, "Before 16.3%"), Level(22.0, "Target 22%", first=3, target=True)],
         ),
+        "line-beside": _line(
+            [17.0, 15.0, None, 18.0], beside=[14.0, 13.0, None, 15.0], events=[Event(0, "Start")]
+        ),
         "line-empty": _line([]),
         "line-none": _line([None, None]),
         "line-one": _line([42.0]),
@@ -176,6 +179,14 @@ def specimens() -> dict[str, Chart]:
         "interval": _interval(
             Estimate(0.077, -0.048, 0.204, (0.034, 0.121), "+7.7", "−4.8", "+20.4"),
             marks=(Mark(0.06, "Target +6", target=True),),
+            zero=True,
+        ),
+        "interval-always": _interval(
+            Estimate(2.0, -1.0, 5.0, (1.0, 3.0), "+2", "−1", "+5", outer=(-3.0, 7.5)),
+            zero=True,
+        ),
+        "interval-unbounded": _interval(
+            Estimate(2.0, -1.0, 5.0, (1.0, 3.0), "+2", "−1", "+5", outer=(-40.0, float("inf"))),
             zero=True,
         ),
         "interval-rate": _interval(

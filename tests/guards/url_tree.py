@@ -12,7 +12,17 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Invitation
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import DangerPoint, Finding, FindingDeal, RecordedChange, Review, Scenario
+from metrics.calc.experiments.result import METHOD
+from metrics.models import (
+    DangerPoint,
+    Experiment,
+    ExperimentResult,
+    Finding,
+    FindingDeal,
+    RecordedChange,
+    Review,
+    Scenario,
+)
 from metrics.services.guides import guide_in_use
 from pipeline.models import (
     Activity,
@@ -26,6 +36,7 @@ from pipeline.models import (
     Theme,
     TrackedLink,
 )
+from tests.metrics.experiments import sample_figures
 from tests.personas import NOW, Workspace
 
 PREFIX = "w/<slug:company_slug>/"
@@ -119,6 +130,31 @@ def _danger_point(workspace: Workspace) -> int:
     with company_context(workspace.company.pk):
         stage = workspace.stages["Held"]
         found, _new = DangerPoint.objects.get_or_create(stage=stage, defaults=values)
+        return int(found.pk)
+
+
+def _experiment(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {
+            "pipeline": workspace.pipeline,
+            "measure": "win_rate",
+            "state": "running",
+            "starts_on": NOW.date(),
+            "created_at": NOW,
+            "started_at": NOW,
+        }
+        title = f"{workspace.company.name} shorter offers"
+        found, new = Experiment.objects.get_or_create(title=title, defaults=values)
+        if new:
+            ExperimentResult.objects.create(
+                experiment=found,
+                day=NOW.date(),
+                method=METHOD,
+                as_of=NOW,
+                computed_at=NOW,
+                figures=sample_figures().to_json(),
+                digest="d",
+            )
         return int(found.pk)
 
 
@@ -244,6 +280,7 @@ ARGUMENTS: dict[str, Value] = {
     "contact_id": _contact,
     "field": "amount",
     "danger_point_id": _danger_point,
+    "experiment_id": _experiment,
     "material_id": _material_id,
     "link_id": _tracked_link,
     "scenario_id": _scenario,
@@ -257,6 +294,7 @@ ARGUMENTS: dict[str, Value] = {
     "metrics:velocity_chart name": "trend",
     "metrics:what_if_chart name": "scenarios",
     "metrics:funnel_chart name": "funnel",
+    "metrics:experiment_chart name": "time",
 }
 
 

@@ -1,0 +1,137 @@
+"""What happened to an experiment: its log, with every amendment, its reason and what was before."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts import formats
+from accounts.formats import Style
+from accounts.models import Company
+from metrics.models import Experiment, ExperimentEntry
+from metrics.selectors.danger_log import person
+from metrics.selectors.experiment_words import EntryLine, decision_text, entry_lines, state_text
+
+Kind = ExperimentEntry.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One entry of the log. `lines` are the fields that an amendment changed."""
+
+    at: str
+    who: str
+    what: str
+    icon: str
+    said: str
+    lines: tuple[EntryLine, ...]
+    event: bool  # a turning point: drawn full
+    amendment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The newest recomputation of a decision that came out different: figure -> value."""
+
+    day: str
+    then: dict[str, Any]
+    now: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The log, newest first; its amendments alone; what would be different today, if anything."""
+
+    rows: tuple[StoryRow, ...]
+    amendments: tuple[StoryRow, ...]
+    recheck: Recheck | None
+
+
+def story_of(
+    experiment: Experiment, *, company: Company, today: date, style: Style
+) -> Story:
+    """Everything that was written down about an experiment. One query."""
+    entries = list(
+        ExperimentEntry.objects.filter(experiment=experiment)
+        .select_related("by")
+        .order_by("-at", "-pk")
+    )
+    rows = tuple(_row(entry, experiment, company, today, style) for entry in entries)
+    return Story(
+        rows=rows,
+        amendments=tuple(row for row in rows if row.amendment),
+        recheck=_recheck(entries, company, today, style),
+    )
+
+
+def _row(
+    entry: ExperimentEntry, experiment: Experiment, company: Company, today: date, style: Style
+) -> StoryRow:
+    amends = entry.kind == Kind.AMENDMENT
+    what, said, icon = _words(entry)
+    return StoryRow(
+        at=formats.day(company.local_day(entry.at), style, today=today),
+        who=person(entry.by) or _("By itself"),
+        what=what,
+        icon=icon,
+        said=said,
+        lines=_lines(entry, experiment.measure, style),
+        event=entry.kind == Kind.STATE,
+        amendment=amends,
+    )
+
+
+def _lines(entry: ExperimentEntry, measure: str, style: Style) -> tuple[EntryLine, ...]:
+    """What an amendment changed, and the new end of an extension."""
+    if entry.kind == Kind.AMENDMENT:
+        return entry_lines(entry.before, entry.after, measure=measure, style=style)
+    if entry.kind == Kind.STATE and "ends_on" in entry.after:
+        end = {"ends_on": entry.after["ends_on"]}
+        return entry_lines(entry.before, end, measure=measure, style=style)
+    return ()
+
+
+def _words(entry: ExperimentEntry) -> tuple[str, str, str]:
+    """What an entry says, what was said with it, and its icon."""
+    match entry.kind:
+        case Kind.NOTE:
+            return _("Note"), entry.text, "message-circle"
+        case Kind.CHECK_IN:
+            return _("Check-in"), entry.text, "calendar-check"
+        case Kind.AMENDMENT:
+            return _("Amended"), entry.text, "pencil"
+        case Kind.STATE:
+            return _state(entry), entry.text, "flag"
+    return entry.text or _("Note"), "", "info"
+
+
+def _state(entry: ExperimentEntry) -> str:
+    """A turning point in words."""
+    told = entry.after.get("decision")
+    if told:
+        return _("Decided: {decision}").format(decision=decision_text(str(told)).word)
+    before, after = entry.before.get("state"), entry.after.get("state")
+    match (before, after):
+        case (None | "", "draft"):
+            return _("Drafted")
+        case ("draft", "running"):
+            return _("Started")
+        case ("stopped", "running"):
+            return _("Resumed")
+        case (_, "stopped"):
+            return _("Stopped")
+    return state_text(str(after)).word if after else _("Changed")
+
+
+def _recheck(
+    entries: list[ExperimentEntry], company: Company, today: date, style: Style
+) -> Recheck | None:
+    for entry in entries:
+        if entry.kind == Kind.AUTOMATIC and entry.after.get("event") == "recheck":
+            return Recheck(
+                day=formats.day(company.local_day(entry.at), style, today=today),
+                then=dict(entry.before.get("figures", {})),
+                now=dict(entry.after.get("figures", {})),
+            )
+    return None

@@ -1,0 +1,144 @@
+"""Can this team see what it hopes for: the ground of a plan, read from history while it is drafted.
+
+Computed in the request, unlike results: a draft changes with every field, nothing of the answer is
+kept, and nobody decides by it. It reads one window of one pipeline once and takes some tens of
+milliseconds for ten thousand deals, a curve of a year included (measured when it was written), so
+that a stored row would only be a second truth to keep in step with the form.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from accounts.formats import Style
+from accounts.models import Company
+from metrics.calc.calendar import day_number, microseconds
+from metrics.calc.experiments.kinds import Design, Goal, Measure, Question
+from metrics.calc.experiments.measures import (
+    Observations,
+    Side,
+    in_segment,
+    observe,
+    usual_follow_up,
+)
+from metrics.calc.experiments.power import Ground, ground_of, plan
+from metrics.calc.history import as_of, convert
+from metrics.models import Experiment
+from metrics.readers import read_rates
+from metrics.selectors.experiment_planning import PlanningHelp, nothing, planning_words
+from metrics.selectors.experiment_sentences import empty_text
+from metrics.selectors.experiment_words import KINDS
+from metrics.services import experiment_plans
+
+_USUAL_WINDOW = timedelta(days=182)  # where no window before is named
+_USUAL_WEEKS = 13
+_MOST_WEEKS = 104
+
+
+def planning_help(
+    *, company: Company, experiment: Experiment, now: datetime, style: Style
+) -> PlanningHelp:
+    """What a draft can show at the inflow of the window before, or why that cannot be told.
+
+    `experiment` may be unsaved: what a form says so far. Its missing days are taken as usual: a
+    window before of half a year, a plan of thirteen weeks.
+    """
+    measure = KINDS[experiment.measure]
+    clock = company.clock(now)
+    start, end = _window(experiment, company.local_day(clock))
+    read = experiment_plans.ground_of(
+        company=company, experiment=experiment, as_of=clock, start=start
+    )
+    stage = _stage(experiment, read)
+    if measure == "passed_within" and stage is None:
+        return nothing(_("Choose the stage whose conversion is meant."), measure)
+    side = Side(in_segment(read.history, experiment.segment), day_number(start), day_number(end))
+    instant, last_day = microseconds(clock), day_number(read.last_day)
+    days = experiment.follow_up_days or usual_follow_up(
+        read.history, side, instant=instant, last_day=last_day
+    )
+    if days is None and measure != "opened_per_week":
+        return nothing(
+            _("No deal was won in the window before, so it cannot be told how long deals take."),
+            measure,
+        )
+    history = read.history
+    states = as_of(history, instant)
+    amount = None
+    if measure == "deal_size":
+        amount = convert(history, states, last_day, read_rates(company=company))[0]
+
+    def asked(of: Measure, place: int | None) -> Observations:
+        counts = of == "opened_per_week"
+        question = Question(of, 0 if counts else days or 0, place)
+        return observe(history, states, question, side, last_day, amount)
+
+    design = _design(experiment)
+    seen = asked(measure, stage)
+    ground = ground_of(seen, design, follow_up=_follow_up(measure, days), stage=stage)
+    if ground is None:
+        reason = seen.empty or "too_few"
+        return nothing(empty_text(reason, "before_after"), measure)
+    wished = experiment.smallest_effect
+    rising = experiment.rising
+    goal = Goal("up" if rising else "down", wished if wished else 0.1)
+    stages = range(1, len(read.stages.ids) + 1) if measure == "won_within" and wished else ()
+    fallbacks = tuple(_conversions(asked, stages, design, days or 0))
+    made = plan(ground, goal, _weeks(experiment), fallbacks)
+    named = read.stages.names[made.stage - 1] if made.stage is not None else ""
+    return planning_words(ground, goal, made, wished=bool(wished), stage=named, style=style)
+
+
+def _window(experiment: Experiment, today: date) -> tuple[date, date]:
+    """The window before: as planned for a before/after, else the half year until the start."""
+    if experiment.design == Experiment.Design.BEFORE_AFTER:
+        start, end = experiment.baseline_start, experiment.baseline_end
+        if start is not None and end is not None and start < end:
+            return start, end
+    end = min(experiment.starts_on or today, today)
+    return end - _USUAL_WINDOW, end
+
+
+def _weeks(experiment: Experiment) -> int:
+    starts, ends = experiment.starts_on, experiment.ends_on
+    if starts is None or ends is None or ends <= starts:
+        return _USUAL_WEEKS
+    return min(_MOST_WEEKS, max(1, (ends - starts).days // 7))
+
+
+def _design(experiment: Experiment) -> Design:
+    designs: dict[str, Design] = {
+        Experiment.Design.BEFORE_AFTER: "before_after",
+        Experiment.Design.ARMS_BY_REP: "arms_by_rep",
+        Experiment.Design.ARMS_BY_DEAL: "arms_by_deal",
+    }
+    return designs[experiment.design]
+
+
+def _follow_up(measure: Measure, days: int | None) -> int:
+    return 0 if measure == "opened_per_week" else days or 0
+
+
+def _stage(experiment: Experiment, read: experiment_plans.Ground) -> int | None:
+    """The position of the stage whose conversion is meant, or of what replaced it."""
+    if experiment.measure != "conversion" or experiment.stage_id is None:
+        return None
+    ids = read.stages.ids
+    if experiment.stage_id in ids:
+        return ids.index(experiment.stage_id) + 1
+    heir = experiment_plans.heir_of(experiment.stage)
+    return ids.index(heir.pk) + 1 if heir is not None and heir.pk in ids else None
+
+
+def _conversions(
+    asked: Callable[[Measure, int | None], Observations],
+    stages: Iterable[int],
+    design: Design,
+    days: int,
+) -> Iterator[Ground]:
+    """The conversions of stages to fall back on."""
+    for place in stages:
+        found = ground_of(asked("passed_within", place), design, follow_up=days, stage=place)
+        if found is not None:
+            yield found
