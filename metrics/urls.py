@@ -42,6 +42,8 @@ from metrics.views.funnel_deals import funnel_deals, funnel_deals_file
 from metrics.views.funnel_reasons import funnel_reasons
 from metrics.views.guides import guide, guide_blank, guide_edit
 from metrics.views.material import material_effect_page, material_gaps_page
+from metrics.views.quarter import quarter, quarter_restatements
+from metrics.views.quarters import quarter_export, quarter_list
 from metrics.views.recorded_changes import (
     change_add,
     change_edit,
@@ -150,6 +152,12 @@ urlpatterns = [
     path(f"{_THEME}merge/", theme_merge, name="theme_merge"),
     path(f"{_THEME}retire/", theme_retire, name="theme_retire"),
     path(f"{_THEME}restore/", theme_restore, name="theme_restore"),
+    path("quarters/", quarter_list, name="quarter_list"),
+    path("quarters/quarters.csv", quarter_export, name="quarter_export"),
+    path("quarters/<slug:label>/", quarter, name="quarter"),
+    path(
+        "quarters/<slug:label>/restatements/", quarter_restatements, name="quarter_restatements"
+    ),
     path("simulator/", what_if, name="what_if"),
     re_path(rf"^simulator/{_CHART}", what_if_chart, name="what_if_chart"),
     path("simulator/scenarios/add/", scenario_add, name="scenario_add"),

@@ -291,6 +291,7 @@ ARGUMENTS: dict[str, Value] = {
     "metrics:guide kind": "call_review",
     "metrics:guide_blank kind": "call_review",
     "metrics:guide_edit kind": "call_review",
+    "label": "2026-Q1",
     "metrics:velocity_chart name": "trend",
     "metrics:what_if_chart name": "scenarios",
     "metrics:funnel_chart name": "funnel",

@@ -1,0 +1,78 @@
+"""From an address that names a quarter to that quarter: what its pages share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from accounts.errors import Missing
+from metrics.calc.calendar import Quarter
+from metrics.selectors import figures
+from metrics.selectors.filters import Question, question_from
+from metrics.selectors.quarters_versions import (
+    Version,
+    quarter_by_label,
+    versions_by_quarter,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OneQuarter:
+    """The quarter of an address, its neighbours, and its versions (oldest first)."""
+
+    question: Question
+    pipeline_id: int | None
+    quarter: Quarter
+    before: Quarter | None
+    after: Quarter | None
+    versions: tuple[Version, ...]
+    quarters: tuple[Quarter, ...]
+
+
+def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()) -> OneQuarter:
+    """The quarter that the address names.
+
+    Raises:
+        Missing: this company has no quarter of that name.
+    """
+    company = request.company  # type: ignore[attr-defined]
+    question = question_from(dict(request.GET.lists()), accepts=accepts)
+    pipeline_id = figures.default_pipeline(company=company)
+    quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
+    place = quarter_by_label(quarters, label)
+    if place is None:
+        raise Missing(_("There is no quarter called {quarter}.").format(quarter=label[:20]))
+    quarter = quarters[place]
+    versions = versions_by_quarter(
+        company=company,
+        pipeline_id=pipeline_id,
+        segment=question.segment,
+        start=quarter.start,
+    )
+    return OneQuarter(
+        question=question,
+        pipeline_id=pipeline_id,
+        quarter=quarter,
+        before=quarters[place - 1] if place else None,
+        after=quarters[place + 1] if place + 1 < len(quarters) else None,
+        versions=versions[quarter.start],
+        quarters=quarters,
+    )
+
+
+def address(request: HttpRequest, name: str, **more: object) -> str:
+    """A page of the figures in this company; "" while it does not exist."""
+    slug = request.company.slug  # type: ignore[attr-defined]
+    try:
+        return reverse(f"metrics:{name}", kwargs={"company_slug": slug, **more})
+    except NoReverseMatch:
+        return ""
+
+
+def drawn(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    """The whole page, or with htmx its fragment `page`."""
+    whole = not getattr(request, "htmx", False) or request.htmx.history_restore_request  # type: ignore[attr-defined]
+    return render(request, template if whole else f"{template}#page", context)
