@@ -12,11 +12,11 @@ from accounts import formats
 from accounts.formats import Style
 from metrics.calc.likeness import FEWEST, Group, GroupShare, Likeness, likeness
 from metrics.calc.sampling import LARGE, MIDDLE, NO_AMOUNT, SMALL, size_bands
-from metrics.selectors.filters import value_text
+from metrics.selectors.filters import UNKNOWN, value_text
 from metrics.selectors.lost_deals import LostDeal
 from pipeline.exports import Value
 
-ASPECTS = ("channel", "size", "stage", "rep")
+_LAST = 1_000  # behind every group that has a place of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,25 @@ def _compared(
 ) -> Iterator[tuple[str, Likeness]]:
     told, asked = list(deals.values()), set(interviewed)
     ways: Mapping[str, tuple[Callable[[int], str], Mapping[str, int]]] = {
-        "channel": (lambda n: value_text("channel", told[n].channel), {}),
+        "channel": (
+            lambda n: value_text("channel", told[n].channel),
+            {value_text("channel", UNKNOWN): _LAST},
+        ),
         "size": _sizes(told, style),
         "stage": (
             lambda n: told[n].stage or _("Path unknown"),
             {one.stage: one.position for one in told if one.stage},
         ),
-        "rep": (lambda n: value_text("rep", told[n].rep), {}),
+        "rep": (
+            lambda n: value_text("rep", told[n].rep),
+            {value_text("rep", UNKNOWN): _LAST},
+        ),
     }
     for key, (name_of, order) in ways.items():
         names = [name_of(n) for n in range(len(told))]
         lost = Counter(names)
         held = Counter(name for name, one in zip(names, told, strict=True) if one.deal_id in asked)
-        rising = sorted(lost, key=lambda name: (order.get(name, 99), name.casefold(), name))
+        rising = sorted(lost, key=lambda name: (order.get(name, _LAST - 1), name.casefold(), name))
         yield key, likeness([Group(name, lost[name], held[name]) for name in rising])
 
 
@@ -152,16 +158,23 @@ def _answer(found: Likeness, style: Style) -> str:
     }
     if found.verdict not in ("alike", "different"):
         return plain.get(found.verdict, "")
-    said = (
-        _("No clear difference to the lost deals")
-        if found.verdict == "alike"
-        else _("Clearly not like the lost deals")
-    )
     test = _("exact test") if found.method == "exact" else _("chi-square test")
-    moved = _("{share} of the interviews would have to be about other deals to match.").format(
-        share=formats.percent(found.variation, style)
+    told = (
+        _(
+            "No clear difference to the lost deals ({test}, {p}). {share} of the interviews would"
+            " have to be about other deals to match, as far off as chance alone can be."
+        )
+        if found.verdict == "alike"
+        else _(
+            "Clearly not like the lost deals ({test}, {p}). {share} of the interviews would have"
+            " to be about other deals to match."
+        )
     )
-    return f"{said} ({test}, {formats.p_value(found.p, style)}). {moved}"
+    return told.format(
+        test=test,
+        p=formats.p_value(found.p, style),
+        share=formats.percent(found.variation, style),
+    )
 
 
 def _gap(key: str, one: GroupShare, found: Likeness, style: Style) -> str:

@@ -56,6 +56,6 @@ def reason_text(level: str, detail: str = "", competitor: str = "") -> str:
     if not level:
         return ""
     said = level_text(level)
-    if detail and detail != said:
+    if detail and detail.casefold() != said.casefold():
         said = f"{said}: {detail}"
     return f"{said} ({competitor})" if competitor else said
