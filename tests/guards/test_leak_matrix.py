@@ -28,6 +28,7 @@ HX = {"HX-Request": "true"}
 # of this test were recorded by the manager.
 ASKS_WHOSE = {
     "pipeline:transition_correct": "a rep corrects what the rep recorded",
+    "pipeline:material_send": "a rep sends material in own deals",
 }
 # Rows that reading may write: a session holds the token of a form.
 WRITTEN_BY_READING = {'"django_session"'}
@@ -37,6 +38,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# Pages that say less than the others do.
+STRICTER = {"tracked_link": {"Referrer-Policy": "no-referrer"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def company_pages() -> list[Page]:
 def header_problems(name: str, response: HttpResponse) -> list[str]:
     said = [
         f"{name}: {header} is {response.get(header)!r}"
-        for header, value in SECURITY_HEADERS.items()
+        for header, value in (SECURITY_HEADERS | STRICTER.get(name, {})).items()
         if response.get(header) != value
     ]
     policy = response.get("Content-Security-Policy", "")
