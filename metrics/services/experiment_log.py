@@ -26,11 +26,11 @@ def note_events(
     *,
     company: Company,
     experiment: Experiment,
-    before: ExperimentFigures | None,
+    earlier: str,
     figures: ExperimentFigures,
     now: datetime,
 ) -> int:
-    """Note what changed since the figures before; how many entries were added.
+    """Note what changed since the `earlier` verdict; how many entries were added.
 
     A verdict that changed, a guardrail that got clearly worse, the planned end, a stage that was
     retired, and changes that the team recorded in the window. In the caller's transaction.
@@ -39,7 +39,6 @@ def note_events(
     added = 0
     with translation.override(company.locale):
         verdict = figures.primary.verdict
-        earlier = before.primary.verdict if before else "no_evidence_yet"
         if verdict != earlier:
             added += _add(
                 experiment,

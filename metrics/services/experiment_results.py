@@ -68,16 +68,17 @@ def recompute_experiment(*, company: Company, experiment_id: int, now: datetime)
         experiment = _locked(experiment_id)
         if experiment is None or experiment.state not in _COMPUTED or not ready(experiment):
             return False
-        assign_reps(experiment=experiment, now=now)
+        if experiment.state == Experiment.State.RUNNING:
+            assign_reps(experiment=experiment, now=now)
         ground = ground_of(company=company, experiment=experiment, as_of=clock)
         assign_deals(experiment=experiment, history=ground.history, now=now)
         measured = measure(ground, plan_of(ground))
-        before = _newest(experiment)
+        earlier = _newest_verdict(experiment)
         written = _keep(company, experiment, measured, ExperimentResult.Kind.RUNNING, now)
         experiment_log.note_events(
             company=company,
             experiment=experiment,
-            before=_read(before.figures) if before else None,
+            earlier=earlier,
             figures=measured.figures,
             now=now,
         )
@@ -265,15 +266,15 @@ def _unchanged(row: ExperimentResult, figures: Mapping[str, Any], digest: str) -
     return one == other
 
 
-def _newest(experiment: Experiment) -> ExperimentResult | None:
-    found: ExperimentResult | None = (
-        ExperimentResult.objects.filter(
-            experiment=experiment, kind=ExperimentResult.Kind.RUNNING, method=METHOD
-        )
+def _newest_verdict(experiment: Experiment) -> str:
+    """The verdict that was suggested last, by whatever version of the method."""
+    found: str | None = (
+        ExperimentResult.objects.filter(experiment=experiment, kind=ExperimentResult.Kind.RUNNING)
         .order_by("-day")
+        .values_list("figures__primary__verdict", flat=True)
         .first()
     )
-    return found
+    return found or "no_evidence_yet"
 
 
 def _read(value: Mapping[str, Any]) -> ExperimentFigures:

@@ -372,3 +372,32 @@ def test_amounts_changed_since_change_the_digest_of_the_data() -> None:
         change_deal(by=BY, deal_id=deals[0], now=at(f"{START}T13:00"), amount=Decimal(7))
         assert recompute(small, START) == 1
         assert results(experiment)[0].digest != before
+
+
+def test_a_verdict_that_stands_is_noted_once_and_one_that_turns_again() -> None:
+    with small_company() as small:
+        simulate(small, BASELINE, 13, 0.2, seed=21)
+        simulate(small, START, 8, 0.9, seed=22)
+        experiment = running(small, guardrails=[{"measure": "deal_size", "stage": None}])
+        for days in (75, 76, 77):
+            recompute(small, START + timedelta(days=days))
+        (told,) = entries(experiment, "verdict")
+        assert (told.before["verdict"], told.after["to"]) == ("no_evidence_yet", "better")
+        assert told.kind == "automatic"
+        assert told.by_id is None
+        figures = newest(experiment)
+        assert figures.guardrails[0].reason == "all_same"  # every deal has the same amount
+        assert figures.harmed == ()
+        experiment.rising = False
+        experiment.save()
+        recompute(small, START + timedelta(days=78))
+        assert [e.after["to"] for e in entries(experiment, "verdict")] == ["better", "worse"]
+
+
+def test_who_opened_after_it_was_stopped_does_not_count() -> None:
+    with small_company() as small:
+        simulate(small, BASELINE, 4, 0.5, seed=23)
+        simulate(small, START, 10, 0.5, seed=24)
+        experiment = running(small, state="stopped", stopped_at=at_noon(START + timedelta(weeks=4)))
+        recompute(small, START + timedelta(weeks=12))
+        assert newest(experiment).primary.test.belonging == 24
