@@ -82,6 +82,9 @@ def _context(request: HttpRequest, danger_point_id: int, **bound: forms.Form) ->
         "findings": [(row, _finding_url(request, row.id)) for row in page.findings],
         "findings_url": _findings_url(request, page),
         "finding_url": _finding_add_url(request, page),
+        "test_url": f"{list_url(request, 'experiment_new')}?danger={page.id}"
+        if may_manage(request)
+        else "",
     }
 
 

@@ -1,6 +1,8 @@
 """The book of experiments: the list, all that was decided side by side, and both as a file."""
 
+import math
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 
 from django.http import HttpRequest, HttpResponse
@@ -155,7 +157,7 @@ def experiment_compare(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {
         "comparison": comparison,
         "asked": asked,
-        "groups": [
+        "families": [
             (group, charts.get(group.kind), _linked(request, group.without))
             for group in comparison.groups
         ],
@@ -211,8 +213,11 @@ def _figures(reading: Reading | None, row: ExperimentRow) -> tuple[Value, ...]:
     )  # fmt: skip
 
 
-def _exact(value: float | None) -> str | None:
-    return None if value is None else repr(value)
+def _exact(value: float | None) -> Value:
+    """Every digit; an interval's end without a bound is a word."""
+    if value is None:
+        return None
+    return Decimal(repr(value)) if math.isfinite(value) else "unbounded"
 
 
 def _last(end: date | None) -> date | None:

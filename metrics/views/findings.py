@@ -302,6 +302,7 @@ def _context(request: HttpRequest, finding_id: int) -> dict[str, object] | None:
         "theme_url": f"{listed}?theme={row.theme_id}" if row.theme_id else "",
         "deal_url": deal_prefix(company.slug),
         "edit_url": here(request, "finding_edit", finding_id=finding_id) if changes else "",
+        "test_url": f"{here(request, 'experiment_new')}?finding={finding_id}" if by.manages else "",
         "withdraw_url": here(request, "finding_withdraw", finding_id=finding_id)
         if changes and not row.withdrawn
         else "",
