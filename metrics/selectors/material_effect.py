@@ -15,7 +15,7 @@ from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.calendar import microseconds, quarter_of, quarter_starts
-from metrics.calc.history import History, Int64
+from metrics.calc.history import History, Int32
 from metrics.calc.material_effect import MINIMUM, Against, MaterialEffect, material_effect
 from metrics.calc.uncertainty import is_thin
 from metrics.readers import read_history, stages_of
@@ -115,7 +115,7 @@ def effect_of(*, company: Company, material_id: int, stage: Stage) -> MaterialEf
     )
 
 
-def _opened_in(history: History, start: date, end: date) -> tuple[History, Int64]:
+def _opened_in(history: History, start: date, end: date) -> tuple[History, Int32]:
     """The deals opened in [start, end), and the days on which they were."""
     days = history.entered_on[history.visit_start[:-1]]
     first, after = (np.datetime64(day, "D").astype(np.int64) for day in (start, end))

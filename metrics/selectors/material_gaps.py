@@ -86,9 +86,11 @@ def _helped(writer: Writer) -> tuple[set[tuple[int, int]], set[int], set[int]]:
     helped: set[tuple[int, int]] = set()
     anywhere: set[int] = set()
     rows = Material.objects.filter(retired_at=None).exclude(theme=None).order_by()
-    themes = set()
+    themes: set[int] = set()
     for theme_id, stage_id in rows.values_list("theme_id", "stage_id"):
         theme = writer.themes.now(theme_id)
+        if theme is None:
+            continue
         themes.add(theme)
         if stage_id is None:
             anywhere.add(theme)
