@@ -137,8 +137,11 @@ def _label(attribute: str, label: str) -> str:
 
 
 def _mix(figures: ExperimentFigures, style: Style) -> str:
+    # Arms by rep differ by their reps because that is what they are.
+    by_rep = figures.design == "arms_by_rep"
     moved = sorted(
-        (row for row in figures.mix if row.moved), key=lambda row: -(row.distance or 0.0)
+        (row for row in figures.mix if row.moved and not (by_rep and row.attribute == "rep")),
+        key=lambda row: -(row.distance or 0.0),
     )
     if not any(row.distance is not None for row in figures.mix):
         return ""

@@ -6,6 +6,7 @@ the interval which is always valid, so that looking every day does no harm.
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,6 +26,9 @@ from metrics.selectors.experiment_sentences import (
 )
 from metrics.selectors.experiment_units import Units, measured_text, short_measure
 from metrics.selectors.experiment_words import verdict_text
+
+_WATCHED = 14  # days of mature cases under which no pace is read from them
+_FAR = 730
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +132,17 @@ def _sentence(figures: ExperimentFigures, units: Units) -> str:
         "after": units.side(after) or side_empty_text(after.reason),
         "after_n": units.n(after),
     }
+    if before.value is None:
+        told = _("{measure}: {after} after ({after_n}); before: {before}.")
+        if figures.design != "before_after":
+            told = _("{measure}: {after} in the test arm ({after_n}); control: {before}.")
+        return told.format(**parts)
+    if after.value is None:
+        told = _("{measure}: {before} before ({before_n}); after: {after}.")
+        if figures.design != "before_after":
+            told = _("{measure}: {before} in the control arm ({before_n}); test: {after}.")
+        return told.format(**parts)
     if figures.design == "before_after":
-        if before.value is None or after.value is None:
-            return _("{measure}: {before} before ({before_n}), {after} after ({after_n}).").format(
-                **parts
-            )
         return _("{measure} went from {before} ({before_n}) to {after} ({after_n}).").format(
             **parts
         )
@@ -209,30 +219,52 @@ def _consequences(
         )
     rows.append(_worth(figures, style))
     told = settle_text(figures.settle, primary.measure, figures.design, style)
-    rows.append(Consequence(_("To settle it"), "experiments-settle", told))
+    rows.append(Consequence(_("To settle it"), "experiments-settle", told, _near(figures, style)))
     return tuple(rows)
+
+
+def _near(figures: ExperimentFigures, style: Style) -> str:
+    """When it would be settled, if cases of the test go on maturing as they did so far."""
+    settle, test = figures.settle, figures.primary.test
+    watched = test.days - (figures.follow_up or 0)
+    if settle.state != "more" or not settle.more_test or not test.n or watched < _WATCHED:
+        return ""
+    days = math.ceil(settle.more_test / test.n * watched)
+    if days > _FAR:
+        return _("more than two years at this pace")
+    return _("near {day}").format(
+        day=formats.day(figures.last_day + timedelta(days=days), style, today=figures.last_day)
+    )
 
 
 def _worth(figures: ExperimentFigures, style: Style) -> Consequence:
     worth = figures.worth
+
+    def money(value: float) -> str:
+        # No line ends between a sign and its currency.
+        text = formats.signed_money(value, style) or ""
+        return text.replace("+", "+\N{WORD JOINER}").replace(
+            formats.MINUS, f"{formats.MINUS}\N{WORD JOINER}"
+        )
+
     if worth is None:
         told = worth_empty_text(figures.worth_reason) if figures.worth_reason else ""
         return Consequence(_("Worth, if it holds"), "experiments-worth", "", told)
-    figure = _("{money} per day").format(money=formats.signed_money(worth.per_day, style))
+    figure = _("{money} per day").format(money=money(worth.per_day))
     quarter = formats.quarter(worth.quarter)
     if worth.low is not None and worth.high is not None:
         note = _("({low} to {high}), at the pace of {quarter}").format(
-            low=formats.signed_money(worth.low, style),
-            high=formats.signed_money(worth.high, style),
+            low=money(worth.low),
+            high=money(worth.high),
             quarter=quarter,
         )
     elif worth.low is not None:
         note = _("(at least {low}), at the pace of {quarter}").format(
-            low=formats.signed_money(worth.low, style), quarter=quarter
+            low=money(worth.low), quarter=quarter
         )
     elif worth.high is not None:
         note = _("(at most {high}), at the pace of {quarter}").format(
-            high=formats.signed_money(worth.high, style), quarter=quarter
+            high=money(worth.high), quarter=quarter
         )
     else:
         note = _("(no bound yet), at the pace of {quarter}").format(quarter=quarter)

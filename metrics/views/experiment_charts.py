@@ -229,18 +229,20 @@ def plan_chart(help_: PlanningHelp, *, style: Style) -> Chart:
     def tick(change: float) -> str:
         return units.tick(change * help_.sign)
 
+    # The first weeks show only what nobody hopes for: they would press the rest to the floor.
+    planned = min(help_.planned_weeks, len(help_.curve)) - 1
+    most = max(3 * (help_.wished or 0.0), 1.5 * (help_.curve[planned].smallest or 0.0))
     points = [
         Point(
             label=row.week_short,
             tip=row.tip,
-            value=row.smallest,
+            value=row.smallest if row.smallest is not None and row.smallest <= most else None,
         )
         for row in help_.curve
     ]
     levels = []
     if help_.wished is not None:
         levels.append(Level(help_.wished, help_.wished_text, target=True))
-    planned = min(help_.planned_weeks, len(points)) - 1
     return line(
         name="plan",
         title=_("Smallest change that can be seen"),
