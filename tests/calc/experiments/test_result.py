@@ -5,13 +5,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.calc.calendar import day_of_number
 from metrics.calc.experiments.assignment import Unit
-from metrics.calc.experiments.computing import figures_of_experiment, level_interval
+from metrics.calc.experiments.computing import (
+    data_digest,
+    figures_of_experiment,
+    level_interval,
+)
+from metrics.calc.experiments.estimates import estimate
+from metrics.calc.experiments.kinds import Goal, NotComputable, Question
+from metrics.calc.experiments.measures import Side, in_segment, observe_pair
 from metrics.calc.experiments.result import (
     Arms,
     ExperimentFigures,
@@ -20,6 +28,8 @@ from metrics.calc.experiments.result import (
     Settle,
     Window,
 )
+from metrics.calc.experiments.sequences import always_valid
+from metrics.calc.experiments.verdicts import judge
 from metrics.calc.experiments.worth import worth_of
 from tests.calc.experiments.made import DAY0, history_of, over
 from tests.metrics.experiments import reading, sample_figures, side_figures
@@ -306,3 +316,67 @@ def test_json_of_other_things_is_refused() -> None:
     with pytest.raises(KeyError):
         ExperimentFigures.from_json({"method": 1})
     assert sample_figures(last_day=date(2026, 1, 1)).to_json()["last_day"] == "2026-01-01"
+
+
+MEASURES = ["opened_per_week", "won_within", "passed_within", "cycle_days", "deal_size"]
+deals_drawn = st.lists(
+    st.tuples(
+        st.integers(0, 139),  # opened
+        st.integers(1, 40),  # days until it ends
+        st.sampled_from([2, 3, 4]),  # moves to 2, won, lost
+        st.sampled_from([None, 50, 100, 300]),
+        st.sampled_from(["inbound", "outbound", ""]),
+    ),
+    max_size=40,
+)
+
+
+def drawn(rows):
+    return [
+        (amount, [(day, 1), (day + after, to)], {"channel": channel} if channel else {})
+        for day, after, to, amount, channel in rows
+    ]
+
+
+@given(rows=deals_drawn, measure=st.sampled_from(MEASURES), day=st.integers(60, 200))
+def test_figures_agree_with_the_estimators_on_the_whole_history(rows, measure, day) -> None:
+    history = history_of(*drawn(rows))
+    plan = plan_of(measure, segment="channel=inbound")
+    figures = figures_of_experiment(history, plan, instant=over(day), last_day=DAY0 + day)
+    stage = plan.stage
+    question = Question(measure, 0 if measure == "opened_per_week" else D, stage)
+    mask = in_segment(history, plan.segment)
+    sides = [Side(mask, DAY0 + first, DAY0 + end) for first, end in (BEFORE, AFTER)]
+    pair = observe_pair(history, question, *sides, instant=over(day), last_day=DAY0 + day)
+    goal = Goal(plan.direction, plan.smallest)
+    found, sequence = estimate(*pair, goal), always_valid(*pair)
+    primary = figures.primary
+    assert (primary.baseline.n, primary.test.n) == (pair[0].level.n, pair[1].level.n)
+    assert (primary.baseline.young, primary.test.young) == (pair[0].young, pair[1].young)
+    if isinstance(found, NotComputable):
+        assert primary.reason == found.reason
+        assert primary.effect is None
+    else:
+        assert primary.reason is None
+        assert (primary.effect, primary.interval) == (found.effect, found.interval)
+        assert primary.chance_target == found.chance_target
+    if isinstance(sequence, NotComputable):
+        assert primary.always_valid is None
+    else:
+        assert primary.always_valid == sequence.interval
+    assert primary.verdict == judge(found, sequence, goal).verdict
+    assert ExperimentFigures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+
+
+@given(rows=deals_drawn, seed=st.integers(0, 1000))
+def test_the_digest_is_of_the_data_and_not_of_their_order(rows, seed) -> None:
+    history = history_of(*drawn(rows))
+    order = np.random.default_rng(seed).permutation(history.size)
+    plan = plan_of()
+    before = data_digest(history, plan, instant=over(100))
+    assert data_digest(history.take(order), plan, instant=over(100)) == before
+    more = history_of(*drawn(rows), won(99, amount=777))
+    assert data_digest(more, plan, instant=over(100)) != before
+    # What happens later than the instant, and outside of both windows, is not in it.
+    later = history_of(*drawn(rows), won(110), won(150))
+    assert data_digest(later, plan, instant=over(100)) == before
