@@ -32,8 +32,7 @@ _NEWEST = """
       AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
       AND NOT EXISTS (SELECT FROM unnest(%(pinned)s::date[], %(versions)s::int[]) AS p(q, v)
                       WHERE p.q = quarter_start AND version > p.v)
-      AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s)
-           OR (segment LIKE 'channel=%%' AND segment NOT LIKE '%%&%%'))
+      AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s))
     ORDER BY segment, quarter_start, version DESC
 """
 # Which rows _NEWEST would read, without reading them: enough to know whether anything changed.
@@ -42,14 +41,16 @@ _MARKS = """
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s
       AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
-      AND (segment = ANY(%(segments)s)
-           OR (segment LIKE 'channel=%%' AND segment NOT LIKE '%%&%%'))
+      AND segment = ANY(%(segments)s)
     ORDER BY segment, quarter_start, version DESC
 """
+# The win rate's mix is that of the channels, so their rows are read with any others.
+_CHANNELS = ("channel=inbound", "channel=outbound", "channel=unknown")
 _KEPT = 32  # readings that a process remembers, some 300 kB each
 _SEGMENTS = """
     SELECT DISTINCT segment FROM metrics_snapshot
     WHERE company_id = %s AND pipeline_id = %s AND quarter_start = %s
+      AND (NOT %s OR segment !~ '&(source|product|rep|team)=')
 """
 
 
@@ -73,12 +74,15 @@ def quarters_of(*, company: Company, pipeline_id: int | None = None) -> tuple[Qu
 
 
 def segments_of(
-    *, company: Company, quarter: Quarter, pipeline_id: int | None = None
+    *, company: Company, quarter: Quarter, pipeline_id: int | None = None, single: bool = False
 ) -> tuple[str, ...]:
-    """The segments that have figures in a quarter: `all` first, then by name."""
+    """The segments that have figures in a quarter: `all` first, then by name.
+
+    `single` leaves out those of two dimensions, which are most.
+    """
     pipeline_id = pipeline_id or default_pipeline(company=company)
     with connection.cursor() as cursor:
-        cursor.execute(_SEGMENTS, [company.pk, pipeline_id, quarter.start])
+        cursor.execute(_SEGMENTS, [company.pk, pipeline_id, quarter.start, single])
         return tuple(sorted((row[0] for row in cursor.fetchall()), key=lambda s: (s != ALL, s)))
 
 
@@ -194,6 +198,7 @@ def _read(
     pipeline_id = pipeline_id or default_pipeline(company=company)
     if segments is None or wanted is None:
         return _computed(company, pipeline_id, upto, segments, wanted)
+    segments = sorted({*segments, *_CHANNELS})
     with connection.cursor() as cursor:
         cursor.execute(
             _MARKS,

@@ -33,7 +33,8 @@ class Asked:
     """A question with what the database says to it.
 
     `quarters` are labels, oldest first, up to the asked one; empty where it does not exist.
-    `calendar` has their days, `segments` the names that have figures in the asked quarter.
+    `calendar` has their days, `segments` the names of one dimension that
+    have figures in the asked quarter.
     """
 
     question: Question
@@ -84,7 +85,7 @@ def ask(
     segments: tuple[str, ...] = ()
     if upto:
         segments = figures.segments_of(
-            company=company, quarter=quarters[len(upto) - 1], pipeline_id=pipeline_id
+            company=company, quarter=quarters[len(upto) - 1], pipeline_id=pipeline_id, single=True
         )
         names = {"all", question.segment, *parts(question.segment)}
         if question.versus:

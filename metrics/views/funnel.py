@@ -20,6 +20,7 @@ from metrics.charts import HATCH
 from metrics.selectors.cohort_today import CohortToday, cohort_today
 from metrics.selectors.filters import Choice, segment_parts, segment_text
 from metrics.selectors.funnel_page import FunnelPage, chosen_stage, funnel_page, with_cohort
+from metrics.selectors.learned import learned_mark
 from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
 from metrics.selectors.side_by_side import suggestions
 from metrics.selectors.stage_block import TREND_QUARTERS
@@ -27,7 +28,13 @@ from metrics.selectors.stage_work import StageWork, stage_work
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
 from metrics.views.funnel_charts import funnel_charts
-from metrics.views.funnel_drawn import Drawn, draw, remembered, remembered_page
+from metrics.views.funnel_drawn import (
+    Drawn,
+    draw,
+    remembered,
+    remembered_page,
+    remembered_rows,
+)
 from pipeline.views import answers
 from pipeline.views.deal_asking import may
 
@@ -69,9 +76,9 @@ def _answer(request: HttpRequest, query: QueryDict | None = None) -> _Answer:
     first = asked.history[-1] if asked.history else None
     if first is None or not asked.quarters or first.quarter != asked.quarters[-1]:
         return _Answer(asked, None, None, ())
-    chosen = chosen_stage(first, question.at)
-    work = _work(request, asked, chosen, now)
-    flagged, lines, running = _marks(request, asked, work)
+    work, (flagged, lines, running) = _learned(
+        request, asked, chosen_stage(first, question.at), now
+    )
     second = _second(asked)
     today = _today(request, asked, question.segment, first, now)
 
@@ -171,9 +178,7 @@ def _work(
     )
 
 
-def _marks(
-    request: HttpRequest, asked: Asked, work: StageWork | None
-) -> tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]:
+def _marks(request: HttpRequest, asked: Asked, work: StageWork | None) -> "_Marks":
     """What happened in the quarters of the trend: flags on the line, lines of text, and how many
     experiments run at the stage."""
     if asked.pipeline_id is None:
@@ -188,6 +193,28 @@ def _marks(
     )
     running = sum(mark.running for mark in marks)
     return flags(marks, quarters, style), mark_lines(marks, quarters, style), running
+
+
+_Marks = tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]
+
+
+def _learned(
+    request: HttpRequest, asked: Asked, position: int | None, now: datetime
+) -> tuple[StageWork | None, _Marks]:
+    """What is known, done and marked; of all deals remembered while no row of it has changed."""
+
+    def make() -> tuple[StageWork | None, _Marks]:
+        work = _work(request, asked, position, now)
+        return work, _marks(request, asked, work)
+
+    if asked.question.segment != "all" or asked.pipeline_id is None:
+        return make()  # whether a finding is in a segment, its deals decide
+    company = request.company  # type: ignore[attr-defined]
+    start = asked.calendar[-1].start
+    mark = learned_mark(company=company, pipeline_id=asked.pipeline_id, start=start)
+    today = company.local_day(company.clock(now))
+    key = (company.pk, company.timezone, company.slug, asked.calendar, position, today, mark)
+    return remembered_rows((*key, asked.reading.style), make)
 
 
 def _units(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:

@@ -8,6 +8,7 @@ on no clock, so the same ones serve every reader of a company until a figure cha
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.template.loader import get_template
 from django.utils.safestring import SafeString
@@ -18,6 +19,7 @@ from metrics.charts import Chart, area
 from metrics.selectors.funnel_page import FunnelPage
 from metrics.views.funnel_charts import column_of
 
+Rows = TypeVar("Rows")
 _KEPT = 64  # pages that a process remembers, some 150 kB each
 _PARTS = ("columns", "table", "versus", "figures", "reasons", "trend")
 
@@ -87,6 +89,19 @@ def remembered_page(
     while len(_pages) > _KEPT:
         _pages.popitem(last=False)
     return kept[1]
+
+
+_rows: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+
+
+def remembered_rows(key: tuple[object, ...], make: Callable[[], Rows]) -> Rows:
+    """Rows that were read under the very same key; the language is added."""
+    key = (get_language(), *key)
+    kept: Rows = _rows.pop(key) if key in _rows else make()
+    _rows[key] = kept
+    while len(_rows) > _KEPT:
+        _rows.popitem(last=False)
+    return kept
 
 
 def draw(page: FunnelPage, *, charts: Mapping[str, Chart], context: Mapping[str, object]) -> Drawn:

@@ -99,8 +99,10 @@ def test_withdrawn_with_undo(classic: World, manager: Client) -> None:
     record(manager)
     [change] = changes(classic)
     withdraw = f"{LIST}{change.pk}/withdraw/"
-    assert manager.post(withdraw, {"version": "9"}).status_code == 409
-    answer = manager.post(withdraw, {"version": "1"}, headers={"HX-Request": "true"})
+    scripted = {"HX-Request": "true"}
+    assert manager.post(withdraw, {"version": "9"}, headers=scripted).status_code == 409
+    assert len(changes(classic)) == 1
+    answer = manager.post(withdraw, {"version": "1"}, headers=scripted)
     assert f"{LIST}{change.pk}/put-back/" in answer["HX-Trigger"]
     assert not changes(classic)
     manager.post(f"{LIST}{change.pk}/put-back/")
@@ -165,13 +167,14 @@ def test_experiments_are_marked_while_they_run_and_once_adopted(classic: World) 
         "pipeline": a.pipeline, "measure": "conversion", "stage": a.stages["Held"],
         "created_at": NOW, "started_at": NOW - timedelta(days=60),
     }  # fmt: skip
+    decided = {"decided_at": NOW, "decided_by": a.user(Role.OWNER)}
     with company_context(a.company.pk):
         Experiment.objects.create(title="Call guide", state="running", **common)
         Experiment.objects.create(
-            title="Price sheet", state="decided", decision="adopt", decided_at=NOW, **common
+            title="Price sheet", state="decided", decision="adopt", **decided, **common
         )
         Experiment.objects.create(
-            title="Dropped", state="decided", decision="stop", decided_at=NOW, **common
+            title="Dropped", state="decided", decision="stop", **decided, **common
         )
         Experiment.objects.create(title="Plan", state="draft", **{**common, "started_at": None})
     assert sorted(marks(classic)) == [
