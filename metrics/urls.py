@@ -44,6 +44,7 @@ from metrics.views.guides import guide, guide_blank, guide_edit
 from metrics.views.material import material_effect_page, material_gaps_page
 from metrics.views.quarter import quarter, quarter_restatements
 from metrics.views.quarters import quarter_export, quarter_list
+from metrics.views.quarters_compare import quarter_compare
 from metrics.views.recorded_changes import (
     change_add,
     change_edit,
@@ -154,6 +155,7 @@ urlpatterns = [
     path(f"{_THEME}restore/", theme_restore, name="theme_restore"),
     path("quarters/", quarter_list, name="quarter_list"),
     path("quarters/quarters.csv", quarter_export, name="quarter_export"),
+    path("quarters/compare/", quarter_compare, name="quarter_compare"),
     path("quarters/<slug:label>/", quarter, name="quarter"),
     path(
         "quarters/<slug:label>/restatements/", quarter_restatements, name="quarter_restatements"

@@ -55,7 +55,8 @@ def cause_texts(
     found = {}
     for number, of_version in kept.items():
         more = max(0, int(causes[number].get("count", 0)) - len(of_version))
-        lines = tuple(reader.line(fact) for fact in of_version)
+        # Changes of one moment are told together, so each of them says the same.
+        lines = tuple(dict.fromkeys(reader.line(fact) for fact in of_version))
         found[number] = CauseText(
             lines,
             ngettext(

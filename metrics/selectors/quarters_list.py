@@ -115,6 +115,7 @@ def quarter_list(
     signed: Mapping[date, Signature],
     definitions: Mapping[date, Mapping[str, Any]],
     style: Style,
+    today: date,
 ) -> QuarterList | None:
     """The page over `quarters` (oldest first) for one segment, or two side by side.
 
@@ -128,7 +129,7 @@ def quarter_list(
         QuarterRow(
             label=quarter.label,
             text=formats.quarter(quarter.label),
-            badges=badges(versions.get(quarter.start, ()), signed.get(quarter.start), style),
+            badges=badges(versions.get(quarter.start, ()), signed.get(quarter.start), style, today),
             lines=tuple(
                 _line(name, found[name].get(quarter.label), stages, style) for name in segments
             ),
@@ -151,7 +152,7 @@ def quarter_list(
 
 
 def badges(
-    versions: Sequence[Version], signature: Signature | None, style: Style
+    versions: Sequence[Version], signature: Signature | None, style: Style, today: date
 ) -> tuple[Badge, ...]:
     """Status, imported, restated, signed: in this order, what applies."""
     if not versions:
@@ -173,14 +174,14 @@ def badges(
             )
         )
     if newest.restated:
-        out.append(_restated(newest, style))
+        out.append(_restated(newest, style, today))
     if signature is not None:
         out.append(_signed(signature, style))
     return tuple(out)
 
 
-def _restated(newest: Version, style: Style) -> Badge:
-    day = formats.day(newest.at, style)
+def _restated(newest: Version, style: Style, today: date) -> Badge:
+    day = formats.day(newest.at, style, today=today)
     if newest.fields:
         text = ngettext(
             "Restated {day}: {n} figure", "Restated {day}: {n} figures", newest.fields

@@ -109,7 +109,7 @@ def quarter_page(now: SegmentFigures | None, style: Style) -> QuarterPage | None
             ).format(n=formats.number(own.rate_missing, style))
         )
     return QuarterPage(
-        velocity=formats.money_per_day(own.velocity, style) or "",
+        velocity=formats.money(own.velocity, style) or "",
         reason=wording.empty_reason(own),
         interval=formats.money_interval(own.velocity_interval, style) or "",
         levers=lever_cells(own, None, reading),

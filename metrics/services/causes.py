@@ -9,6 +9,16 @@ from django.db import connection
 from accounts.models import Company
 
 _LISTED = 50
+# The attributes that a stored figure or a segment rests on; a next step changes no number.
+COUNTED = (
+    "amount",
+    "currency",
+    "rep_id",
+    "product_id",
+    "source_id",
+    "lost_reason_id",
+    "path_known",
+)
 _FACTS = """
     SELECT 'move' AS what, t.id, t.deal_id, d.name, t.occurred_at, t.recorded_at,
            coalesce(u.email, t.origin) AS who
@@ -26,6 +36,11 @@ _FACTS = """
     JOIN pipeline_deal d ON d.company_id = c.company_id AND d.id = c.deal_id
     LEFT JOIN accounts_user u ON u.id = c.changed_by_id
     WHERE c.company_id = %(company)s AND c.changed_at > %(since)s
+      AND c.field = ANY(%(counted)s)
+      -- A deal without a move before then is not in the quarter, whatever is said of it.
+      AND EXISTS (SELECT FROM pipeline_stagetransition m
+                  WHERE m.company_id = c.company_id AND m.deal_id = c.deal_id
+                    AND m.occurred_at < %(as_of)s)
     UNION ALL
     -- Changes of settings say from which day on they change figures.
     SELECT a.action, a.id, NULL, coalesce(a.after ->> 'name', a.before ->> 'name', ''),
@@ -55,7 +70,16 @@ def facts_since(*, company: Company, since: datetime, as_of: datetime) -> Cause:
     """
     with connection.cursor() as cursor:
         day = company.local_day(as_of).isoformat()
-        cursor.execute(_FACTS, {"company": company.pk, "since": since, "as_of": as_of, "day": day})
+        cursor.execute(
+            _FACTS,
+            {
+                "company": company.pk,
+                "since": since,
+                "as_of": as_of,
+                "day": day,
+                "counted": list(COUNTED),
+            },
+        )
         # A change of settings stands before the deals that it changed.
         rows = sorted(cursor.fetchall(), key=lambda row: (row[5], row[2] is not None, row[1]))
     facts = tuple(

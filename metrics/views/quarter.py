@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -91,7 +92,7 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
             signature=signed,
             style=style,
         ),
-        "badges": badges(asked.versions, signed, style),
+        "badges": badges(asked.versions, signed, style, company.local_day(timezone.now())),
         "picker": segment_picker(question=asked.question, segments=segments, kept=(("v", number),)),
         "notice": notice,
         "title": formats.quarter(label),

@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -75,7 +76,8 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
     style, asked = style_of(request), _asked(request)
     here = address(request, "quarter_list")
     read = _read(request, asked)
-    page = rows_of(**read, style=style)  # type: ignore[arg-type]
+    today = company.local_day(timezone.now())
+    page = rows_of(**read, style=style, today=today)  # type: ignore[arg-type]
     empty = None
     if page is None:
         empty = Empty(
