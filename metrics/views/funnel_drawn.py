@@ -30,12 +30,12 @@ class Drawn:
 
     page: FunnelPage
     charts: Mapping[str, Chart]
-    columns: SafeString
-    table: SafeString
-    versus: SafeString
-    figures: SafeString
-    reasons: SafeString
-    trend: SafeString
+    columns: str  # HTML
+    table: str  # HTML
+    versus: str  # HTML
+    figures: str  # HTML
+    reasons: str  # HTML
+    trend: str  # HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def draw(page: FunnelPage, *, charts: Mapping[str, Chart], context: Mapping[str,
         "columns": [(column, area(column_of(column))) for column in page.columns],
     }
     names = _PARTS if page.stage is not None else ("columns", "table", "versus")
-    parts = {name: _part(name, told) if name in names else SafeString("") for name in _PARTS}
+    parts = {name: _part(name, told) if name in names else "" for name in _PARTS}
     return Drawn(page=page, charts=charts, **parts)
 
 
