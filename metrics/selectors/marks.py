@@ -97,6 +97,7 @@ def _of_experiment(
 ) -> list[Mark]:
     url = _url("experiment", company, experiment_id=experiment.pk)
     title = _about(experiment.title, experiment.segment, segment)
+    assert experiment.started_at is not None  # the query asked for those that were started
     start = experiment.starts_on or company.local_day(company.clock(experiment.started_at))
     running = experiment.state == Experiment.State.RUNNING
     running = running and (stage_id is None or experiment.stage_id is not None)
