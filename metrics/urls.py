@@ -68,6 +68,7 @@ from metrics.views.scenarios import (
     scenario_restore,
     scenario_withdraw,
 )
+from metrics.views.sign_off import quarter_countersign, quarter_sign, quarter_sign_off
 from metrics.views.themes import (
     theme_add,
     theme_list_page,
@@ -157,6 +158,9 @@ urlpatterns = [
     path("quarters/quarters.csv", quarter_export, name="quarter_export"),
     path("quarters/compare/", quarter_compare, name="quarter_compare"),
     path("quarters/<slug:label>/", quarter, name="quarter"),
+    path("quarters/<slug:label>/sign-off/", quarter_sign_off, name="quarter_sign_off"),
+    path("quarters/<slug:label>/sign/", quarter_sign, name="quarter_sign"),
+    path("quarters/<slug:label>/countersign/", quarter_countersign, name="quarter_countersign"),
     path(
         "quarters/<slug:label>/restatements/", quarter_restatements, name="quarter_restatements"
     ),
