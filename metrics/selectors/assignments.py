@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection
+from django.db.models import BigIntegerField, Func, OuterRef, Q, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.utils.translation import gettext as _
 
 from accounts.models import Company
-from metrics.models import Assignment
+from metrics.models import Assignment, Experiment
+from pipeline.models import DealChange
 
+_BAR = "|"  # no arm has one
 _ROWS = """
     SELECT deal, experiment_id, title, arm, by_rep
     FROM (
@@ -35,6 +42,11 @@ _ROWS = """
 """
 
 
+def arm_text(arm: str) -> str:
+    """An arm in a word."""
+    return _("Test") if arm == Assignment.Arm.TEST else _("Control")
+
+
 @dataclass(frozen=True, slots=True)
 class ArmRow:
     """A deal's place in a running experiment. `by_rep`: from the rep that it had when it opened."""
@@ -48,7 +60,7 @@ class ArmRow:
     @property
     def word(self) -> str:
         """The arm in a word."""
-        return _("Test") if self.arm == Assignment.Arm.TEST else _("Control")
+        return arm_text(self.arm)
 
     @property
     def tone(self) -> str:
@@ -72,3 +84,35 @@ def arms_of_deals(*, company: Company, deal_ids: Iterable[int]) -> dict[int, tup
     for row in rows:
         found.setdefault(row.deal_id, []).append(row)
     return {deal: tuple(arms) for deal, arms in found.items()}
+
+
+def arms_expression() -> Any:
+    """The arms of a deal as an array of texts ("test|title"), over the deals of another query.
+
+    What `arms_of_deals` answers, for a page that reads its deals anyway: the board. Two
+    subqueries, each by an index: the deal's own arms, and those of the rep that it opened with.
+    """
+    said = Concat("arm", Value(_BAR), "experiment__title", output_field=TextField())
+    running = Assignment.objects.filter(experiment__state=Experiment.State.RUNNING)
+    own = running.filter(deal_id=OuterRef("pk"))
+    changes = DealChange.objects.filter(deal_id=OuterRef(OuterRef("pk")), field="rep_id")
+    was = Cast(NullIf("before", Value("")), BigIntegerField())
+    first = Subquery(changes.order_by("pk").annotate(was=was).values("was")[:1])
+    theirs = running.filter(
+        Q(experiment__ends_on=None) | Q(experiment__ends_on__gt=OuterRef("opened_on")),
+        experiment__design=Experiment.Design.ARMS_BY_REP,
+        experiment__pipeline_id=OuterRef("pipeline_id"),
+        experiment__starts_on__lte=OuterRef("opened_on"),
+        rep_id=Coalesce(first, OuterRef("rep_id")),
+    )
+    parts = [
+        ArraySubquery(found.order_by("experiment_id").annotate(said=said).values("said"))
+        for found in (own, theirs)
+    ]
+    return Func(*parts, function="array_cat", output_field=ArrayField(TextField()))
+
+
+def arms_text(value: Iterable[str] | None) -> str:
+    """What a card says of the arms that `arms_expression` found: "Test: Shorter offers"."""
+    parts = (text.partition(_BAR) for text in value or ())
+    return ", ".join(f"{arm_text(arm)}: {title}" for arm, _bar, title in parts)

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from accounts import formats
 from accounts.formats import Style
 from pipeline.models import Deal, Stage
+from pipeline.selectors import card_tags
 from pipeline.selectors.deal_filters import (
     Context,
     DealFilter,
@@ -44,6 +45,7 @@ class Card:
     age: Age | None
     step: Step | None
     owner: Owner | None
+    remark: str = ""  # by other apps, such as its arm in an experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +225,8 @@ def _added(parts: Any) -> Totals:
 
 def _rows(
     deals: Any, stages: list[int], shown: Mapping[int, int], order: str, also: int | None
-) -> dict[int, tuple[DealRow, ...]]:
-    """The first cards of each stage: their ids in one query, then their rows.
+) -> dict[int, tuple[tuple[DealRow, str], ...]]:
+    """The first cards of each stage, with what is said of them: ids in one query, then rows.
 
     Apart, since a planner without fresh statistics joins the two in the worst order.
     """
@@ -242,17 +244,19 @@ def _rows(
         wanted += ids[: shown[stage_id]]
         if has_moved and also is not None:
             wanted.append(also)
-    rows: dict[int, list[DealRow]] = {stage_id: [] for stage_id in stages}
-    for values in Deal.objects.filter(pk__in=wanted).order_by(*by).values_list(*FIELDS):
-        row = DealRow._make(values)
-        rows[row.stage_id or 0].append(row)
+    rows: dict[int, list[tuple[DealRow, str]]] = {stage_id: [] for stage_id in stages}
+    cards, tags = card_tags.annotated(Deal.objects.filter(pk__in=wanted))
+    known = len(FIELDS)
+    for values in cards.order_by(*by).values_list(*FIELDS, *tags):
+        row = DealRow._make(values[:known])
+        rows[row.stage_id or 0].append((row, card_tags.text_of(values[known:])))
     return {stage_id: tuple(some) for stage_id, some in rows.items()}
 
 
 def _column(
     stage: Stage,
     totals: Totals,
-    rows: tuple[DealRow, ...],
+    rows: tuple[tuple[DealRow, str], ...],
     wanted: Mapping[int, int],
     writer: Writer,
 ) -> Column:
@@ -265,7 +269,7 @@ def _column(
         count=formats.number(totals.count, writer.style) or "",
         line=_line(stage, totals, writer.style),
         notes=notes_of(totals, writer.style),
-        cards=tuple(_card(row, writer) for row in rows),
+        cards=tuple(_card(row, remark, writer) for row, remark in rows),
         rest=rest if wanted[stage.pk] < MOST_CARDS else 0,
         more=more,
         shown=wanted[stage.pk] + CARDS,
@@ -306,7 +310,7 @@ def notes_of(totals: Totals, style: Style) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _card(row: DealRow, writer: Writer) -> Card:
+def _card(row: DealRow, remark: str, writer: Writer) -> Card:
     return Card(
         id=row.id,
         version=row.version,
@@ -316,6 +320,7 @@ def _card(row: DealRow, writer: Writer) -> Card:
         age=writer.age(row),
         step=writer.step(row),
         owner=writer.owner(row),
+        remark=remark,
     )
 
 

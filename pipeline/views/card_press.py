@@ -23,7 +23,10 @@ from pipeline.selectors.deal_rows import Age, Owner, Step
 
 # Nobody can write a mark into a deal or a stage: it is made at every start.
 _SECRET = secrets.token_hex(12)
-_FIELDS = ("id", "version", "name", "about", "amount", "age", "step", "owner", "initials", "tone")
+_FIELDS = (
+    "id", "version", "name", "about", "amount", "age", "step", "owner", "initials", "tone",
+    "remark",  # none may end as another one: it is found by its whole name and the secret
+)  # fmt: skip
 
 # Of texts that are no lazy translations: to find that out takes thrice as long as to escape.
 _escaped = escape.__wrapped__  # type: ignore[attr-defined]
@@ -41,6 +44,7 @@ class _Choices:
     age: str | None
     step: str | None
     owner: bool
+    remark: bool
     may_move: bool
 
 
@@ -56,6 +60,7 @@ def _card_form(language: str, deal_url: str, choices: _Choices) -> str:
         age=None if choices.age is None else Age(0, _mark("age"), choices.age),
         step=None if choices.step is None else Step(_mark("step"), choices.step),
         owner=Owner(_mark("owner"), _mark("initials"), _mark("tone")) if choices.owner else None,
+        remark=_mark("remark") if choices.remark else "",
     )
     context = {"card": marked, "deal_url": deal_url, "may_move": choices.may_move}
     form = str(render_to_string("components/deal_card.html", context))
@@ -99,6 +104,7 @@ class CardPress:
             owner=_escaped(owner.name) if owner else "",
             initials=_escaped(owner.initials) if owner else "",
             tone=_escaped(owner.tone) if owner else "",
+            remark=_escaped(card.remark),
         )
 
     def _form(self, card: Card) -> str:
@@ -109,6 +115,7 @@ class CardPress:
             None if age is None else age.tone,
             None if step is None else step.tone,
             card.owner is not None,
+            bool(card.remark),
         )
         if key not in self._forms:
             choices = _Choices(*key, self.may_move)

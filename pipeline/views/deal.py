@@ -38,6 +38,7 @@ class Links:
     contact_add: str
     findings: str  # what was learned from it; "" where there is no such page
     finding_add: str  # "" for who may not
+    experiments: str  # its arms; "" where there is no such page
     material: str  # what was sent and opened
 
 
@@ -150,6 +151,9 @@ def _links(request: HttpRequest, page: DealPage, by: Actor) -> Links:
             "metrics:deal_findings", company_slug=slug, deal_id=page.id
         ),
         finding_add=_finding_add(request, page, by),
+        experiments=answers.address_or_none(
+            "metrics:deal_experiments", company_slug=slug, deal_id=page.id
+        ),
         material=to("deal_material", deal_id=page.id),
     )
 
