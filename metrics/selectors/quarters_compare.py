@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -60,7 +61,7 @@ class StageRow:
 class Comparison:
     """Everything that compares figures; `movement.reason` says why velocity is not compared."""
 
-    lede: str
+    lede: SafeString
     rows: tuple[LeverRow, ...]
     movement: Movement
     stages: tuple[StageRow, ...]
@@ -143,25 +144,26 @@ def _lede(
     steps: Sequence[LeverStep],
     reason: str,
     style: Style,
-) -> str:
+) -> SafeString:
     if reason or not steps or first.velocity is None or second.velocity is None:
-        return ""
+        return SafeString("")
     change = second.velocity - first.velocity
-    names = {
-        "a": formats.quarter(first.quarter),
-        "b": formats.quarter(second.quarter),
-        "one": formats.money_per_day(first.velocity, style),
-        "two": formats.money_per_day(second.velocity, style),
-        "change": formats.signed_money(change, style),
-    }
-    said = _("From {a} to {b} velocity went from {one} to {two} ({change}).").format(**names)
+    said = [
+        wording.sentence(
+            _("From {a} to {b} velocity went from {one} to {two}, {change} a day."),
+            a=formats.quarter(first.quarter),
+            b=formats.quarter(second.quarter),
+            one=formats.money_per_day(first.velocity, style),
+            two=formats.money_per_day(second.velocity, style),
+            change=formats.signed_money(change, style),
+        )
+    ]
     along = [step for step in steps if step.value * change > 0]
     if along:
         most = max(along, key=lambda step: abs(step.value))
-        said = f"{said} " + _("What moved it most: {lever}, {amount} a day.").format(
-            lever=most.cause, amount=most.text
-        )
-    return said
+        told = _("What moved it most: {lever}, {amount} a day.")
+        said.append(wording.sentence(told, lever=most.cause, amount=most.text))
+    return wording.joined(said)
 
 
 def _mix(

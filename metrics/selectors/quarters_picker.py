@@ -66,6 +66,6 @@ def side_by_side_chip(question: Question, segments: Sequence[str]) -> Choice | N
 
 
 def query_of(pairs: Sequence[tuple[str, str]]) -> str:
-    """A query string without what is empty or the default: "?seg=...", or "?"."""
+    """A query string without what is empty or the default: "?seg=...", or "" for none."""
     kept = [(name, value) for name, value in pairs if value and (name, value) != ("seg", "all")]
-    return "?" + urlencode(kept)
+    return "?" + urlencode(kept) if kept else ""

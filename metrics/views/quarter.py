@@ -102,7 +102,7 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
         "page_url": here,
         "quarter_url": here,
         "query": query.removeprefix("?"),
-        "version_query": query + ("&" if query != "?" else ""),
+        "version_query": query + ("&" if query else "?"),
         "velocity_url": address(request, "velocity") + at,
         "funnel_url": address(request, "funnel") + at,
         "list_url": address(request, "quarter_list") + query,
@@ -193,7 +193,7 @@ def quarter_restatements(request: HttpRequest, label: str) -> HttpResponse:
         "quarter_url": address(request, "quarter", label=label),
         "query": query,
         "deal_url": deal_prefix(company.slug),
-        "version_query": query + ("&" if query != "?" else ""),
+        "version_query": query + ("&" if query else "?"),
         "definitions_url": address(request, "definitions"),
     }
     return drawn(request, "metrics/quarter_restatements.html", context)
