@@ -76,6 +76,7 @@ class ExperimentPage:
     lever: str
     lede: tuple[tuple[str, str], ...]  # (word, what it says): If, then, because
     segment: str
+    segment_words: str
     measured: str
     sides: tuple[str, str]
     figures: ExperimentFigures | None
@@ -142,6 +143,7 @@ def experiment_page(
         lever=measure_text(experiment.measure, stage),
         lede=_lede(experiment),
         segment=experiment.segment,
+        segment_words=segment_text(experiment.segment),
         measured=measured_text(KINDS[experiment.measure], stage=stage, days=days, style=style),
         sides=sides(figures) if figures is not None else ("", ""),
         figures=figures,

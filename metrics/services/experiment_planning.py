@@ -1,9 +1,9 @@
 """Can this team see what it hopes for: the ground of a plan, read from history while it is drafted.
 
 Computed in the request, unlike results: a draft changes with every field, nothing of the answer is
-kept, and nobody decides by it. It reads one window of one pipeline once and takes some tens of
-milliseconds for ten thousand deals, a curve of a year included (measured when it was written), so
-that a stored row would only be a second truth to keep in step with the form.
+kept, and nobody decides by it. It reads one window of one pipeline once: 13 to 121 ms were measured
+on a company of 3,000 deals, a curve of a year included. A stored row would only be a second truth
+to keep in step with the form.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -143,7 +143,7 @@ def test_a_running_one_says_its_day_verdict_and_both_intervals(quiet_world: Worl
     assert "#experiments-always-valid" in said
     assert "94 in 100" in said
     assert "73 in 100" in said
-    assert "+€212 per day" in said
+    assert "+\N{WORD JOINER}€212 per day" in said
     assert "About 120 mature deals more" in said
     assert "Look as often as you like" in said
     assert "no control group" in said
