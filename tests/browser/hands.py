@@ -17,6 +17,7 @@ class Hand(Protocol):
     def write(self, field: Locator, text: str) -> None: ...
     def tick(self, choice: Locator) -> None: ...
     def choose(self, field: Locator, option: Locator) -> None: ...
+    def pick(self, field: Locator, text: str) -> None: ...
     def set_day(self, field: Locator, day: date) -> None: ...
     def set_time(self, field: Locator, at: time) -> None: ...
 
@@ -37,6 +38,9 @@ class Mouse:
 
     def choose(self, field: Locator, option: Locator) -> None:
         self.press(option)
+
+    def pick(self, field: Locator, text: str) -> None:
+        field.select_option(label=text)
 
     def set_day(self, field: Locator, day: date) -> None:
         field.fill(day.isoformat())
@@ -67,7 +71,9 @@ class Keys:
         raise AssertionError(f"Tab does not come to {what}")
 
     def press(self, what: Locator) -> None:
-        self._reach(what)
+        # What opens a fold has no role and is found by its text; the keyboard comes to the whole.
+        itself = "e === document.activeElement"
+        self._reach(what, f"{itself} || e.closest('summary') === (document.activeElement || 0)")
         self.keyboard.press("Enter")
 
     def write(self, field: Locator, text: str) -> None:
@@ -77,7 +83,9 @@ class Keys:
 
     def tick(self, choice: Locator) -> None:
         # Tab stops once in a group of radio buttons; arrows go on in it, and choose.
-        self._reach(choice, "e.name === document.activeElement.name")
+        same = "e === document.activeElement"
+        group = "e.type === 'radio' && e.name === document.activeElement.name"
+        self._reach(choice, f"{same} || {group}")
         for _ in range(20):
             if choice.evaluate("(e) => e === document.activeElement"):
                 break
@@ -92,6 +100,13 @@ class Keys:
             if option.get_attribute("aria-selected") == "true":
                 break
         self.keyboard.press("Enter")
+
+    def pick(self, field: Locator, text: str) -> None:
+        # A list of choices goes to the one that begins with what is typed.
+        self._reach(field)
+        self.keyboard.type(text)
+        chosen = field.evaluate("(e) => e.selectedOptions[0].label")
+        assert chosen == text, f"typing chose {chosen!r} in {field}"
 
     def _type_parts(self, field: Locator, texts: tuple[str, ...], wanted: str) -> None:
         """The order of the parts is the browser's language's: the one that is right is kept."""

@@ -293,7 +293,7 @@ ARGUMENTS: dict[str, Value] = {
     "metrics:guide_edit kind": "call_review",
     "label": "2026-Q1",
     "metrics:velocity_chart name": "trend",
-    "metrics:what_if_chart name": "scenarios",
+    "metrics:what_if_chart name": "result",
     "metrics:funnel_chart name": "funnel",
     "metrics:experiment_chart name": "time",
 }

@@ -1,9 +1,11 @@
 """The classic quarter as facts: the one whose every figure can be had by hand."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from accounts.tenancy.context import company_context
 from metrics.services.recompute import recompute_all
@@ -20,23 +22,32 @@ def add_classic(workspace: Workspace) -> None:
     spent open: N = 4,500 / 90 = 50 on an average day, A = 1,000, W = 20 / 100, C = 12, and
     V = 50 x 1,000 x 0.2 / 12 = 833.33 a day.
     """
-    stages = workspace.stages
     ways = (
         [("Booked", "Lost")] * 10
         + [("Booked", "Held", "Lost")] * 40
         + [("Booked", "Held", "Coach", "Lost")] * 30
         + [("Booked", "Held", "Coach", "Won")] * 20
     )
-    opened = datetime(2026, 1, 1, 9, tzinfo=UTC)
-    moves = []
-    with company_context(workspace.company.pk):
-        for index, way in enumerate(ways):
-            after = 12 if way[-1] == "Won" else (53 if index < 60 else 54)
+    days = [12 if way[-1] == "Won" else (53 if n < 60 else 54) for n, way in enumerate(ways)]
+    add_ended(
+        workspace, "Classic", datetime(2026, 1, 1, 9, tzinfo=UTC), zip(ways, days, strict=True)
+    )
+
+
+def add_ended(
+    workspace: Workspace, name: str, opened: datetime, ended: Iterable[tuple[tuple[str, ...], int]]
+) -> list[int]:
+    """Deals of 1,000 by Ada, from the website, opened together: a stage an hour, and the last of
+    their way so many days after the opening. "`name` 0" and on; their ids in this order."""
+    stages = workspace.stages
+    moves, made = [], []
+    with company_context(workspace.company.pk), transaction.atomic():
+        for index, (way, after) in enumerate(ended):
             closed = opened + timedelta(days=after)
             times = [opened + timedelta(hours=step) for step in range(len(way) - 1)] + [closed]
             deal = Deal.objects.create(
                 pipeline=workspace.pipeline,
-                name=f"Classic {index}",
+                name=f"{name} {index}",
                 customer=workspace.customers["Acme"],
                 rep=workspace.reps["Ada"],
                 source=workspace.sources["Website"],
@@ -52,13 +63,13 @@ def add_classic(workspace: Workspace) -> None:
                 StageTransition(
                     deal=deal,
                     number=number,
-                    to_stage=stages[name],
+                    to_stage=stages[stage],
                     occurred_at=at,
                     occurred_on=at.date(),
                     recorded_at=at,
                     origin=StageTransition.Origin.LOAD,
                 )
-                for number, (name, at) in enumerate(zip(way, times, strict=True), start=1)
+                for number, (stage, at) in enumerate(zip(way, times, strict=True), start=1)
             ]
             moves += rows
             deal.path = paths.pack(
@@ -68,7 +79,9 @@ def add_classic(workspace: Workspace) -> None:
                 ]
             )
             deal.save(update_fields=["path"])
+            made.append(deal.pk)
         StageTransition.objects.bulk_create(moves)
+    return made
 
 
 @pytest.fixture
