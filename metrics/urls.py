@@ -145,9 +145,7 @@ urlpatterns = [
     path("voices/deals.csv", voices_export, name="voices_export"),
     path("voices/coverage.csv", voices_coverage, name="voices_coverage"),
     path("material/gaps/", material_gaps_page, name="material_gaps"),
-    path(
-        "material/<int:material_id>/effect/", material_effect_page, name="material_effect"
-    ),
+    path("material/<int:material_id>/effect/", material_effect_page, name="material_effect"),
     path("settings/themes/", theme_list_page, name="theme_list"),
     path("settings/themes/add/", theme_add, name="theme_add"),
     path(f"{_THEME}rename/", theme_rename, name="theme_rename"),
@@ -161,9 +159,7 @@ urlpatterns = [
     path("quarters/<slug:label>/sign-off/", quarter_sign_off, name="quarter_sign_off"),
     path("quarters/<slug:label>/sign/", quarter_sign, name="quarter_sign"),
     path("quarters/<slug:label>/countersign/", quarter_countersign, name="quarter_countersign"),
-    path(
-        "quarters/<slug:label>/restatements/", quarter_restatements, name="quarter_restatements"
-    ),
+    path("quarters/<slug:label>/restatements/", quarter_restatements, name="quarter_restatements"),
     path("simulator/", what_if, name="what_if"),
     re_path(rf"^simulator/{_CHART}", what_if_chart, name="what_if_chart"),
     path("simulator/scenarios/add/", scenario_add, name="scenario_add"),

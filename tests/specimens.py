@@ -32,6 +32,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "metrics.Scenario": {"withdrawn_at": None},
 }
 
+# What a constraint asks of a row that points to another through a key which SPECIAL leaves empty.
+WITH_KEY: dict[tuple[str, str], dict[str, Any]] = {
+    ("metrics.SignOff", "countersigns"): {"kind": "countersigned"},
+}
+
 _numbers = count(1)
 
 

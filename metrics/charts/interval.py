@@ -122,9 +122,7 @@ def _outer(estimate: Estimate) -> tuple[float, ...]:
     return max(low, estimate.low - room), min(high, estimate.high + room)
 
 
-def _whisker(
-    estimate: Estimate, outer: tuple[float, ...], x: Scale, y: float
-) -> list[str]:
+def _whisker(estimate: Estimate, outer: tuple[float, ...], x: Scale, y: float) -> list[str]:
     if estimate.outer is None:
         return []
     out = [svg.line(x(outer[0]), y, x(outer[1]), y, class_="outer")]

@@ -181,9 +181,7 @@ def _lines(points: Sequence[Point], x: Callable[[int], float], y: Scale) -> list
     return [*out, *spots]
 
 
-def _reference(
-    values: Sequence[float | None], x: Callable[[int], float], y: Scale
-) -> list[str]:
+def _reference(values: Sequence[float | None], x: Callable[[int], float], y: Scale) -> list[str]:
     """A plain line without dots, broken where a value is missing."""
     out: list[str] = []
     run: list[tuple[float, float]] = []

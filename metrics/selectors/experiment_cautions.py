@@ -148,9 +148,7 @@ def _mix(figures: ExperimentFigures, style: Style) -> str:
     if not moved:
         return _("The mix of deals moved no more than by chance.")
     row = moved[0]
-    share = max(
-        row.shares, key=lambda s: abs((s.test_share or 0.0) - (s.baseline_share or 0.0))
-    )
+    share = max(row.shares, key=lambda s: abs((s.test_share or 0.0) - (s.baseline_share or 0.0)))
     before, after = (
         formats.percent(part, style) or "" for part in (share.baseline_share, share.test_share)
     )
@@ -296,8 +294,14 @@ def _beside(
     first = experiment.baseline_start or experiment.starts_on
     last = min(today, experiment.ends_on - timedelta(days=1)) if experiment.ends_on else today
     found = [
-        (row.happened_on, Beside(row.text, formats.day(row.happened_on, style, today=today), _at(
-            company, "change_list")))
+        (
+            row.happened_on,
+            Beside(
+                row.text,
+                formats.day(row.happened_on, style, today=today),
+                _at(company, "change_list"),
+            ),
+        )
         for row in _changes(experiment, first, last)
         if overlap(row.segment, experiment.segment)
     ]

@@ -82,9 +82,7 @@ def decision_of(
     )
 
 
-def _note(
-    experiment: Experiment, frozen: ExperimentFigures | None, recheck: Recheck | None
-) -> str:
+def _note(experiment: Experiment, frozen: ExperimentFigures | None, recheck: Recheck | None) -> str:
     if frozen is None:
         return _("There were no figures yet when this was decided.")
     if experiment.decision == Experiment.Decision.EXTEND:

@@ -124,8 +124,8 @@ def experiment_page(
     running = results.get(ExperimentResult.Kind.RUNNING)
     frozen = _figures(experiment.decided_figures)
     decided = experiment.state == Experiment.State.DECIDED
-    figures = frozen if decided and frozen is not None else _figures(
-        running.figures if running else None
+    figures = (
+        frozen if decided and frozen is not None else _figures(running.figures if running else None)
     )
     stages = _stage_names(experiment)
     story = story_of(experiment, company=company, today=today, style=style)
@@ -329,9 +329,7 @@ def _dates(first: date | None, end: date | None, today: date, style: Style) -> s
 
 
 def _target(experiment: Experiment, figures: ExperimentFigures | None, style: Style) -> PlanLine:
-    wished = smallest_text(
-        experiment.measure, experiment.smallest_effect, experiment.rising, style
-    )
+    wished = smallest_text(experiment.measure, experiment.smallest_effect, experiment.rising, style)
     level = figures.primary.baseline.value if figures is not None else None
     if figures is None or level is None or figures.target is None:
         return PlanLine(_("Target"), wished or _("Not said yet"))
@@ -343,9 +341,7 @@ def _target(experiment: Experiment, figures: ExperimentFigures | None, style: St
     )
 
 
-def _follow_up(
-    experiment: Experiment, figures: ExperimentFigures | None, style: Style
-) -> PlanLine:
+def _follow_up(experiment: Experiment, figures: ExperimentFigures | None, style: Style) -> PlanLine:
     days = experiment.follow_up_days or (figures.follow_up if figures is not None else None)
     if days is None:
         return PlanLine(_("Follow-up"), _("Fixed at the start"))

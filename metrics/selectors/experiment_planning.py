@@ -132,9 +132,9 @@ def _warning(plan: Plan, goal: Goal, units: Units, weeks: str) -> str:
             " show it. Do not start it like this."
         ).format(change=change, weeks=weeks)
     if plan.smallest is None or plan.smallest > goal.smallest:
-        return _(
-            "A risk: if {change} is true, {weeks} may still miss it."
-        ).format(change=change, weeks=weeks)
+        return _("A risk: if {change} is true, {weeks} may still miss it.").format(
+            change=change, weeks=weeks
+        )
     return ""
 
 
@@ -217,8 +217,10 @@ def _ground(ground: Ground, units: Units, style: Style) -> str:
     )
     if ground.measure == "opened_per_week":
         return told + "."
-    return told + ", " + _("each followed for {days}.").format(
-        days=formats.days(ground.follow_up, style)
+    return (
+        told
+        + ", "
+        + _("each followed for {days}.").format(days=formats.days(ground.follow_up, style))
     )
 
 

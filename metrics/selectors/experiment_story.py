@@ -48,9 +48,7 @@ class Story:
     recheck: Recheck | None
 
 
-def story_of(
-    experiment: Experiment, *, company: Company, today: date, style: Style
-) -> Story:
+def story_of(experiment: Experiment, *, company: Company, today: date, style: Style) -> Story:
     """Everything that was written down about an experiment. One query."""
     entries = list(
         ExperimentEntry.objects.filter(experiment=experiment)

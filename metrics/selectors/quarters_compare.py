@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -61,7 +60,7 @@ class StageRow:
 class Comparison:
     """Everything that compares figures; `movement.reason` says why velocity is not compared."""
 
-    lede: SafeString
+    lede: str
     rows: tuple[LeverRow, ...]
     movement: Movement
     stages: tuple[StageRow, ...]
@@ -144,9 +143,9 @@ def _lede(
     steps: Sequence[LeverStep],
     reason: str,
     style: Style,
-) -> SafeString:
+) -> str:
     if reason or not steps or first.velocity is None or second.velocity is None:
-        return SafeString("")
+        return ""
     change = second.velocity - first.velocity
     said = [
         wording.sentence(

@@ -179,11 +179,15 @@ def experiment_chart(
 @require_safe
 def experiment_plan(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """Planning help of a draft alone, for its page to fetch anew; without htmx its page."""
+    page = address(request, "experiment", experiment_id=experiment_id)
     if not answers.scripted(request):
-        return redirect(address(request, "experiment", experiment_id=experiment_id) + "#planning")
+        return redirect(page + "#planning")
     draft = Experiment.objects.select_related("stage").filter(pk=experiment_id).first()
-    if draft is None or draft.state != Experiment.State.DRAFT:
+    if draft is None:
         raise Http404
+    if draft.state != Experiment.State.DRAFT:
+        # Somebody started it meanwhile: the whole page is another one now.
+        return HttpResponse(headers={"HX-Redirect": page})
     told, chart = _help(request, draft)
     context = {
         "help": told,

@@ -31,6 +31,7 @@ from metrics.views.asking import style_of
 from metrics.views.experiment_form import actor_of, kept_experiment
 from metrics.views.experiments import address, experiment_url, today_of
 from pipeline.services.history import NotFound
+from pipeline.tasks import wake
 from pipeline.views import answers
 
 _METHODS = require_http_methods(["GET", "HEAD", "POST"])
@@ -194,6 +195,7 @@ def _act(
             form.data["version"] = str(kept_experiment(experiment.pk).version)  # type: ignore[index]
         status = 409 if refusal.status == 409 else 422
         return answers.form_page(request, template, context, status=status)
+    wake(experiment.company_id)
     undo = ""
     if act.undo:
         undo = address(request, act.undo, experiment_id=experiment.pk)
@@ -260,6 +262,7 @@ def _do(
         raise Http404 from missing
     except DomainError as refusal:
         return answers.refuse(request, sentence=refusal.sentence, status=refusal.status, back=back)
+    wake(request.company.pk)  # type: ignore[attr-defined]
     came = answers.came_from(request, default=back)
     if gone and came.partition("?")[0] != gone:
         messages.success(request, text, extra_tags=undo)

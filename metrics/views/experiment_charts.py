@@ -169,9 +169,7 @@ def _arms(page: ExperimentPage, figures: ExperimentFigures, style: Style) -> Cha
         name="time",
         title=page.measured,
         reading=_reading(figures, units),
-        points=[
-            _point(day, test.get(day), units, style, year=figures.last_day) for day in days
-        ],
+        points=[_point(day, test.get(day), units, style, year=figures.last_day) for day in days],
         beside=[point.value if (point := control.get(day)) else None for day in days],
         tick=units.level_tick,
         height=260,
@@ -191,9 +189,7 @@ def _reading(figures: ExperimentFigures, units: Units) -> str:
     )
 
 
-def _table(
-    points: Sequence[TimePoint], page: ExperimentPage, units: Units, style: Style
-) -> Table:
+def _table(points: Sequence[TimePoint], page: ExperimentPage, units: Units, style: Style) -> Table:
     names = dict(zip(("baseline", "test"), page.sides, strict=True))
     return Table(
         head=(_("Deals opened until"), _("Side"), page.lever, _("Of")),

@@ -14,6 +14,7 @@ from pipeline.models.searched import folded_sql
 TEXT_LENGTH = 100  # of what is searched for; the rest is left out
 WORDS = 6
 
+
 class Folded(Func):
     """A text column without accents and in small letters: "Émile" is "emile"."""
 

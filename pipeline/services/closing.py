@@ -84,6 +84,7 @@ def lose_deal(
     Without a detail the level alone is kept. Who manages may add a detail or a competitor by
     name. Raises DomainError with a sentence.
     """
+
     def learned() -> dict[str, Any]:
         return learned_of_loss(
             by=by,

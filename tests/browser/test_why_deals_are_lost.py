@@ -28,7 +28,10 @@ HOME = "/w/alpha/"
 WAYS: dict[str, tuple[Callable[[Page], Hand], dict[str, Any]]] = {
     "mouse": (lambda page: Mouse(), {}),
     "keyboard": (Keys, {}),
-    "finger": (lambda page: Finger(), {"viewport": {"width": 360, "height": 780}, "has_touch": True}),
+    "finger": (
+        lambda page: Finger(),
+        {"viewport": {"width": 360, "height": 780}, "has_touch": True},
+    ),
     "no scripts": (lambda page: Mouse(), {"java_script_enabled": False}),
 }
 STATEMENT = "Nobody asks who else signs before the offer"
@@ -183,9 +186,7 @@ def draws_a_finding(manager: Person, deal: str) -> None:
         manager.hand.press(form.get_by_role("button", name="Find", exact=True))
     manager.hand.tick(form.get_by_role("checkbox", name=re.compile(f"^{deal}\\b")))
     manager.hand.press(form.get_by_role("button", name="Add finding"))
-    expect(
-        manager.card("Findings drawn").get_by_role("link", name=STATEMENT)
-    ).to_be_visible()
+    expect(manager.card("Findings drawn").get_by_role("link", name=STATEMENT)).to_be_visible()
 
 
 def finishes_the_interview(manager: Person) -> None:

@@ -80,8 +80,9 @@ def test_rows_of_another_company_are_neither_changed_nor_removed(
 def test_no_row_is_put_into_another_company(pair: tuple[Company, Company]) -> None:
     """Neither inserted there nor moved there, past wall 2."""
     for model, here, there in each(pair):
-        columns = [f.column for f in model._meta.concrete_fields if not f.primary_key]
-        values = ["%s" if c == "company_id" else c for c in columns]
+        names = [f.column for f in model._meta.concrete_fields if not f.primary_key]
+        columns = [connection.ops.quote_name(name) for name in names]  # some are words of SQL
+        values = ["%s" if c == '"company_id"' else c for c in columns]
         insert = (
             f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "
             f"SELECT {', '.join(values)} FROM {model._meta.db_table} LIMIT 1"

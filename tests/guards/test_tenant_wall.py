@@ -12,7 +12,7 @@ from django.db import IntegrityError, connections, transaction
 from accounts.tenancy.context import company_context
 from accounts.tenancy.models import TenantModel
 from tests.personas import make_user, make_workspace
-from tests.specimens import field_values, make_specimens, tenant_keys, tenant_models
+from tests.specimens import WITH_KEY, field_values, make_specimens, tenant_keys, tenant_models
 
 pytestmark = pytest.mark.django_db(databases=["default", "owner"])
 
@@ -55,6 +55,7 @@ def crossing_row(model: type[TenantModel], key: str, world: Any) -> tuple[Any, s
         if other.null and other.name in unique:  # or a unique constraint answers first
             values[other.name] = None
     values[key] = rows_b[target]
+    values |= WITH_KEY.get((model._meta.label, key), {})
     return model(**values), f"{model._meta.db_table}_{key}_company_fk"
 
 

@@ -26,9 +26,7 @@ def asked(world: World, role: Role = Role.REP) -> Client:
 
 def assigned(workspace: Workspace, experiment: Experiment, arm: str, **unit: Any) -> None:
     with company_context(workspace.company.pk):
-        Assignment.objects.create(
-            experiment=experiment, arm=arm, number=1, assigned_at=NOW, **unit
-        )
+        Assignment.objects.create(experiment=experiment, arm=arm, number=1, assigned_at=NOW, **unit)
 
 
 def card(world: World, deal: str) -> str:

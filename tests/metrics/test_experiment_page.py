@@ -95,9 +95,7 @@ def stored(
 
 def entry(workspace: Workspace, experiment: Experiment, kind: str, **values: Any) -> None:
     with company_context(workspace.company.pk):
-        ExperimentEntry.objects.create(
-            experiment=experiment, kind=kind, **{"at": NOW, **values}
-        )
+        ExperimentEntry.objects.create(experiment=experiment, kind=kind, **{"at": NOW, **values})
 
 
 def mean(n: int, value: float) -> SideFigures:
@@ -174,9 +172,7 @@ def test_the_verdict_is_that_of_the_always_valid_interval(quiet_world: World) ->
         "never_reached", "no_mature", "no_won", "no_amount", "too_few", "all_same",
     ],
 )  # fmt: skip
-def test_what_cannot_be_told_is_a_sentence_and_no_number(
-    quiet_world: World, reason: str
-) -> None:
+def test_what_cannot_be_told_is_a_sentence_and_no_number(quiet_world: World, reason: str) -> None:
     one = made(quiet_world.a)
     found = without_effect(reason)
     stored(quiet_world.a, one, found)
@@ -328,9 +324,7 @@ def test_a_decision_keeps_its_figures_and_shows_what_would_differ(quiet_world: W
     assert page.decision is not None
     differing = {row.name: (row.then, row.now) for row in page.decision.rows if row.differs}
     assert differing == {"After, n": ("84", "85"), "Change": ("+9.8 pts", "+9.1 pts")}
-    stored(
-        a, one, figures(primary=reading(words="better", verdict="better")), kind="follow_up"
-    )
+    stored(a, one, figures(primary=reading(words="better", verdict="better")), kind="follow_up")
     said = text(asked(quiet_world).get(url_of(a, one)))
     assert "Recomputed" in said
     assert "Yes, it lasted" in said

@@ -96,8 +96,14 @@ def test_the_worst_stage_is_selected_unless_another_is_asked_for() -> None:
 
 
 def test_deals_without_their_path_are_counted() -> None:
-    assert page_of(figures(path_unknown=1)).notices[0].text.startswith("1 deal came without its path")
-    assert page_of(figures(path_unknown=5)).notices[0].text.startswith("5 deals came without their path")
+    assert (
+        page_of(figures(path_unknown=1)).notices[0].text.startswith("1 deal came without its path")
+    )
+    assert (
+        page_of(figures(path_unknown=5))
+        .notices[0]
+        .text.startswith("5 deals came without their path")
+    )
 
 
 def facts(page: FunnelPage) -> dict[str, tuple[str, str]]:
