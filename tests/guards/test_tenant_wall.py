@@ -78,10 +78,13 @@ def insert_by_orm(row: TenantModel) -> None:
 def update_raw(row: TenantModel) -> None:
     """Move an existing row of the same company across, instead of adding one."""
     field = next(f for f in tenant_keys(type(row)) if _crosses(row, f.name))
+    values = {field.column: getattr(row, field.attname)}
+    values |= WITH_KEY.get((row._meta.label, field.name), {})
+    changes = ", ".join(f"{column} = %s" for column in values)
     with connections[OWNER].cursor() as cursor:
         cursor.execute(
-            f"UPDATE {row._meta.db_table} SET {field.column} = %s WHERE company_id = %s",
-            [getattr(row, field.attname), row.company_id],
+            f"UPDATE {row._meta.db_table} SET {changes} WHERE company_id = %s",
+            [*values.values(), row.company_id],
         )
         assert cursor.rowcount >= 1
 
