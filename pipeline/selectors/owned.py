@@ -4,6 +4,7 @@ A new tenant model is part of the dump and of its restoration without a line add
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from django.apps import apps
 from django.db import models
@@ -30,6 +31,7 @@ class Owned:
     secrets: tuple[str, ...]  # columns unique in the installation: tokens, never written
 
 
+@cache
 def owned_tables() -> tuple[Owned, ...]:
     """Every table that a dump holds, in the order of the apps and models."""
     return tuple(

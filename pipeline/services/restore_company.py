@@ -21,7 +21,6 @@ from accounts.models import Company, User
 from accounts.services.companies import create_user
 from pipeline.importers import exchange
 from pipeline.importers.exchange import Fault, Folder
-from pipeline.models import Deal
 from pipeline.selectors.dump_company import FORMAT, MANIFEST, USERS, read_manifest, sha256_of
 from pipeline.selectors.owned import DERIVED, LEFT_OUT, Owned, owned_tables
 from pipeline.services import bulk, load_history
@@ -235,7 +234,7 @@ def _audit_object(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -
 
 def _change_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
     """A changed key of a deal (rep_id, source_id, ...) is kept as text."""
-    target = _deal_key(row["field"])
+    target = _key("pipeline.deal", row["field"])
     for side in ("before", "after"):
         if target is not None and row[side].isdigit():
             new = ids[target].of(int(row[side]))
@@ -247,7 +246,7 @@ def _audit_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -
     of_table = {label.rsplit(".", 1)[1]: label for label in ids}
     for side in ("before", "after"):
         for field, value in row[side].items():
-            target = _deal_key(field) if row["object_type"] == "deal" else None
+            target = _key(of_table.get(row["object_type"], ""), field)
             if target is None and isinstance(value, int) and not isinstance(value, bool):
                 target = of_table.get(field)  # {"note": 17}
             if target is not None and str(value).isdigit():
@@ -270,12 +269,10 @@ def _stage_list(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> 
         row["definitions"]["stage_ids"] = [ids["pipeline.stage"].of(i) or 0 for i in listed]
 
 
-def _deal_key(field: str) -> str | None:
-    for column in Deal._meta.concrete_fields:
-        if column.column == field and isinstance(column, models.ForeignKey):
-            target = column.related_model
-            return target._meta.label_lower if isinstance(target, type) else None
-    return None
+def _key(label: str, field: str) -> str | None:
+    """The table that a column of this table points into, if it is a key of the company's."""
+    table = next((one for one in owned_tables() if one.label == label), None)
+    return table.keys.get(field) if table else None
 
 
 _IN_TEXT = {

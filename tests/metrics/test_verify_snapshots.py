@@ -1,0 +1,279 @@
+"""Stored quarters against their signatures, each other, and the facts known at their time."""
+
+import io
+import re
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.db.models import Model
+
+from accounts.actors import Actor
+from accounts.roles import Role
+from accounts.selectors.companies import company_id_of
+from accounts.tenancy.context import company_context
+from metrics.models import QuarterReview, SignOff, Snapshot
+from metrics.services.recompute import recompute_quarter
+from metrics.services.sign_offs import sign_quarter
+from metrics.services.sweep import behind
+from metrics.services.verifying import verify_snapshots
+from pipeline.models import ExchangeRate, Product, Rep, Source
+from pipeline.selectors.settings_catalogues import CATALOGUES
+from pipeline.services.catalog import change_entry, merge_entries
+from pipeline.services.deals import change_deal
+from pipeline.services.moves import correct_transition
+from pipeline.services.rates import RateChange, set_rates
+from tests.metrics.builders import BY, Small, at, small_company
+from tests.personas import make_user
+
+pytestmark = pytest.mark.django_db
+Q1 = date(2026, 1, 1)
+NO_RACE = timedelta(0)
+
+
+def sweep(small: Small, now: str) -> None:
+    for company_id, start in behind(now=at(now), company_id=small.company.pk):
+        recompute_quarter(company_id=company_id, quarter_start=start, now=at(now))
+
+
+@contextmanager
+def closed_quarter(slug: str = "small"):
+    """Q1 2026, final: a win, a loss, a deal that stays open."""
+    with small_company(slug) as small:
+        won = small.opens("2026-02-02", amount="1500")
+        small.moves(won.deal_id, small.met, "2026-02-12")
+        small.moves(won.deal_id, small.won, "2026-03-02")
+        lost = small.opens("2026-02-05", rep_id=None)
+        small.moves(lost.deal_id, small.lost, "2026-03-20")
+        left = small.opens("2026-02-20", amount=None)
+        sweep(small, "2026-04-09")
+        yield small, won, lost, left
+
+
+def wrongs(small: Small) -> list[tuple[str, str, int, str, str]]:
+    found = verify_snapshots(company_id=small.company.pk, race=NO_RACE).wrong
+    return [(w.what, w.quarter, w.version, w.segment, w.field) for w in found]
+
+
+@contextmanager
+def stored_otherwise(monkeypatch: pytest.MonkeyPatch, field: str, value: object, version: int = 1):
+    """As if somebody with the owner's rights had changed a stored figure.
+
+    Rows of a test's transaction are nobody else's, so it is changed on its way out of the table.
+    """
+
+    def from_db(cls, db, names, values):  # type: ignore[no-untyped-def]
+        row = Model.from_db.__func__(cls, db, names, values)  # type: ignore[attr-defined]
+        if (row.quarter_start, row.segment, row.version) == (Q1, "all", version):
+            row.figures = {**row.figures, field: value}
+        return row
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "from_db", classmethod(from_db))
+        yield
+
+
+def signs(small: Small) -> SignOff:
+    with transaction.atomic():
+        manager = Actor(make_user("manager@small.example").pk, "Manager", Role.MANAGER)
+        return sign_quarter(
+            by=manager, now=at("2026-04-10"), pipeline_id=small.pipeline_id, quarter_start=Q1
+        )
+
+
+def versions() -> list[int]:
+    return sorted(
+        Snapshot.objects.filter(quarter_start=Q1, segment="all").values_list("version", flat=True)
+    )
+
+
+def test_every_version_is_what_was_known_at_its_time() -> None:
+    with closed_quarter() as (small, won, lost, left):
+        # Everything that makes a restatement: a late entry, a correction, attributes, a new deal.
+        late = small.moves(left.deal_id, small.lost, "2026-03-28", now="2026-04-20")
+        sweep(small, "2026-04-20T13:00")
+        change_deal(by=BY, deal_id=won.deal_id, now=at("2026-05-02"), amount=Decimal(1700))
+        sweep(small, "2026-05-02T13:00")
+        correct_transition(
+            by=BY, transition_id=late.transition_id, now=at("2026-05-09"), withdraw=True
+        )
+        sweep(small, "2026-05-09T13:00")
+        change_deal(by=BY, deal_id=lost.deal_id, now=at("2026-06-01"), rep_id=small.rep)
+        sweep(small, "2026-06-01T13:00")
+        small.opens("2026-03-03", now="2026-06-02")
+        sweep(small, "2026-06-02T13:00")
+        assert versions() == [1, 2, 3, 4, 6]  # 5 moved a deal between reps: `all` is as it was
+        found = verify_snapshots(company_id=small.company.pk, race=NO_RACE)
+        assert (found.wrong, found.unproved) == ((), ())
+        assert found.versions == 6
+        assert found.rows > 40
+
+
+def test_a_renamed_catalogue_row_is_taken_back_for_the_versions_before() -> None:
+    with closed_quarter() as (small, *_deals):
+        sources = CATALOGUES["sources"]
+        change_entry(
+            by=BY,
+            catalogue=sources,
+            entry_id=small.inbound,
+            values={"name": "word of mouth", "channel": "outbound"},
+            now=at("2026-05-02"),
+        )
+        sweep(small, "2026-05-02T13:00")
+        change_entry(
+            by=BY,
+            catalogue=CATALOGUES["reps"],
+            entry_id=small.rep,
+            values={"name": "Ada Quist-Moor"},
+            now=at("2026-05-03"),
+        )
+        sweep(small, "2026-05-03T13:00")
+        assert Snapshot.objects.filter(quarter_start=Q1).latest("version").version == 3
+        assert Source.objects.get(pk=small.inbound).channel == "outbound"
+        assert wrongs(small) == []
+
+
+def test_a_merge_of_two_products_is_taken_back_too() -> None:
+    with small_company() as small:
+        with transaction.atomic():
+            one, two = (Product.objects.create(name=name).pk for name in ("Basic", "Pro"))
+        deal = small.opens("2026-02-02", product_id=one)
+        small.moves(deal.deal_id, small.won, "2026-03-02")
+        small.opens("2026-02-03", product_id=two)
+        sweep(small, "2026-04-09")
+        merge_entries(
+            by=BY,
+            catalogue=CATALOGUES["products"],
+            entry_id=one,
+            into_id=two,
+            now=at("2026-05-02"),
+        )
+        sweep(small, "2026-05-02T13:00")
+        assert Snapshot.objects.filter(quarter_start=Q1, version=2).exists()
+        assert wrongs(small) == []
+
+
+def test_a_changed_rate_is_said_to_be_no_proof_and_no_fault() -> None:
+    with small_company() as small:
+        with transaction.atomic():
+            ExchangeRate.objects.create(currency="CHF", month=date(2026, 3, 1), rate=Decimal("1.5"))
+        deal = small.opens("2026-02-02", currency="CHF")
+        small.moves(deal.deal_id, small.won, "2026-03-02")
+        sweep(small, "2026-04-09")
+        set_rates(
+            by=BY,
+            changes=[RateChange(currency="CHF", month=date(2026, 3, 1), rate=Decimal("1.25"))],
+            now=at("2026-05-02"),
+        )
+        sweep(small, "2026-05-02T13:00")
+        found = verify_snapshots(company_id=small.company.pk, race=NO_RACE)
+        assert found.wrong == ()
+        assert [(one.quarter, one.version) for one in found.unproved] == [("2026-Q1", 1)]
+
+
+def test_what_was_recorded_while_it_was_computed_may_have_come_before_or_after() -> None:
+    with closed_quarter() as (small, won, *_deals):
+        # The worker began, and waited for this writer, whose change it then saw.
+        change_deal(
+            by=BY,
+            deal_id=won.deal_id,
+            now=at("2026-05-02T13:00") + timedelta(seconds=2),
+            amount=Decimal(1700),
+        )
+        sweep(small, "2026-05-02T13:00")
+        assert len(wrongs(small)) > 5
+        assert verify_snapshots(company_id=small.company.pk).wrong == ()
+
+
+def test_a_rep_is_read_from_the_deal_and_not_from_today() -> None:
+    with closed_quarter() as (small, won, *_deals):
+        with transaction.atomic():
+            other = Rep.objects.create(name="Bea").pk
+        change_deal(by=BY, deal_id=won.deal_id, now=at("2026-05-02"), rep_id=other)
+        sweep(small, "2026-05-02T13:00")
+        assert Snapshot.objects.get(segment="rep=Bea", quarter_start=Q1).figures["won"] == 1
+        assert wrongs(small) == []
+
+
+def test_a_figure_changed_behind_the_product_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_quarter() as (small, *_deals):
+        assert wrongs(small) == []
+        with stored_otherwise(monkeypatch, "won", 2):
+            assert wrongs(small) == [("recount", "2026-Q1", 1, "all", "won")]
+        assert wrongs(small) == []
+
+
+def test_a_signature_no_longer_fits_a_changed_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_quarter() as (small, *_deals):
+        signs(small)
+        assert wrongs(small) == []
+        with stored_otherwise(monkeypatch, "lost", 7):
+            found = {(what, field) for what, _quarter, _version, _segment, field in wrongs(small)}
+            assert found == {("signature", "digest"), ("recount", "lost")}
+
+
+def test_a_restatement_tells_what_it_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_quarter() as (small, won, *_deals):
+        change_deal(by=BY, deal_id=won.deal_id, now=at("2026-05-02"), amount=Decimal(1700))
+        sweep(small, "2026-05-02T13:00")
+        with stored_otherwise(monkeypatch, "won", 9, version=2):
+            found = {(what, field) for what, _quarter, _version, _segment, field in wrongs(small)}
+            assert found == {("restatement", "won"), ("recount", "won")}
+
+
+def test_the_command_lists_what_is_wrong_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_quarter() as (small, *_deals):
+        said = io.StringIO()
+        call_command("verify_snapshots", "--company", small.company.slug, stdout=said)
+        assert re.search(
+            r"small: 0 signatures, 1 final versions, \d+ rows, 0 differences", said.getvalue()
+        )
+        with stored_otherwise(monkeypatch, "won", 2), pytest.raises(CommandError, match="1 value"):
+            call_command("verify_snapshots", "--company", small.company.slug, stdout=said)
+        assert "small: recount, 2026-Q1 version 1 all: won is 2, should be 1" in said.getvalue()
+        with stored_otherwise(monkeypatch, "won", 2):
+            # Nothing was signed or restated: without a recount nothing tells.
+            call_command(
+                "verify_snapshots", "--company", small.company.slug, "--without-recount",
+                stdout=said,
+            )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_versions_and_signatures_come_back_from_a_dump_and_still_verify(tmp_path: Path) -> None:
+    with closed_quarter() as (small, won, *_deals):
+        signed = signs(small)
+        change_deal(by=BY, deal_id=won.deal_id, now=at("2026-05-02"), amount=Decimal(1700))
+        sweep(small, "2026-05-02T13:00")
+        values = {"quarter_start": Q1, "quarter_label": "2026-Q1", "changed_at": at("2026-04-11")}
+        with transaction.atomic():
+            QuarterReview.objects.create(
+                pipeline_id=small.pipeline_id,
+                summary="As planned.",
+                bets=["Call", "", ""],
+                **values,
+            )
+            stored = told_by_rows()
+    call_command("dump_company", tmp_path / "dump", "--slug", "small")
+    call_command("load_company", tmp_path / "dump", "--slug", "again")
+    restored = company_id_of("again")
+    assert restored is not None
+    with company_context(restored), transaction.atomic():
+        assert told_by_rows() == stored
+        back = SignOff.objects.get()
+        assert (back.digest, back.versions, back.at) == (signed.digest, signed.versions, signed.at)
+        assert QuarterReview.objects.get().bets == ["Call", "", ""]
+    verified = verify_snapshots(company_id=restored, race=NO_RACE)
+    assert (verified.wrong, verified.unproved) == ((), ())
+    assert verified.signatures == 1
+    assert verified.versions >= 2  # quarters that ended since were closed at loading
+
+
+def told_by_rows() -> list[object]:
+    names = ("segment", "version", "status", "as_of", "computed_at", "figures", "cause__fields")
+    rows = Snapshot.objects.filter(quarter_start=Q1).order_by("segment", "version")
+    return list(rows.values_list(*names))
