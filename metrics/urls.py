@@ -43,6 +43,11 @@ from metrics.views.funnel_reasons import funnel_reasons
 from metrics.views.guides import guide, guide_blank, guide_edit
 from metrics.views.material import material_effect_page, material_gaps_page
 from metrics.views.quarter import quarter, quarter_restatements
+from metrics.views.quarter_review import (
+    quarter_review,
+    quarter_review_edit,
+    quarter_review_file,
+)
 from metrics.views.quarters import quarter_export, quarter_list
 from metrics.views.quarters_compare import quarter_compare
 from metrics.views.recorded_changes import (
@@ -156,6 +161,11 @@ urlpatterns = [
     path("quarters/quarters.csv", quarter_export, name="quarter_export"),
     path("quarters/compare/", quarter_compare, name="quarter_compare"),
     path("quarters/<slug:label>/", quarter, name="quarter"),
+    path("quarters/<slug:label>/review/", quarter_review, name="quarter_review"),
+    path("quarters/<slug:label>/review/edit/", quarter_review_edit, name="quarter_review_edit"),
+    path(
+        "quarters/<slug:label>/review/<slug:kind>/", quarter_review_file, name="quarter_review_file"
+    ),
     path("quarters/<slug:label>/sign-off/", quarter_sign_off, name="quarter_sign_off"),
     path("quarters/<slug:label>/sign/", quarter_sign, name="quarter_sign"),
     path("quarters/<slug:label>/countersign/", quarter_countersign, name="quarter_countersign"),

@@ -36,6 +36,25 @@ def definitions_text() -> Definitions:
     return render(SOURCE.read_text(encoding="utf-8"))
 
 
+@lru_cache(maxsize=1)
+def terms() -> tuple[tuple[str, str], ...]:
+    """Every heading of the definitions with its text, in plain words: for files."""
+    out: list[tuple[str, list[str]]] = []
+    for block in _blocks(SOURCE.read_text(encoding="utf-8")):
+        found = _HEADING.match(block[0])
+        if found is not None:
+            out.append((_plain(found[2]), []))
+        elif out:
+            out[-1][1].append(_plain(" ".join(block)))
+    return tuple((name, "\n".join(lines)) for name, lines in out if lines)
+
+
+def _plain(words: str) -> str:
+    for mark in (_CODE, _BOLD, _LINK):
+        words = mark.sub(r"\1", words)
+    return words
+
+
 def render(source: str) -> Definitions:
     """Render a text of the kind above. ValueError for a heading without an anchor."""
     headings: list[tuple[str, str]] = []

@@ -107,6 +107,7 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
         "funnel_url": address(request, "funnel") + at,
         "list_url": address(request, "quarter_list") + query,
         "restatements_url": address(request, "quarter_restatements", label=label) + query,
+        "sign_off_url": address(request, "quarter_sign_off", label=label),
         "review_url": address(request, "quarter_review", label=label),
         "compare_url": _compare(request, asked),
         "neighbours": _neighbours(request, asked, query),

@@ -292,6 +292,7 @@ ARGUMENTS: dict[str, Value] = {
     "metrics:guide_blank kind": "call_review",
     "metrics:guide_edit kind": "call_review",
     "label": "2026-Q1",
+    "metrics:quarter_review_file kind": "pdf",
     "metrics:velocity_chart name": "trend",
     "metrics:what_if_chart name": "result",
     "metrics:funnel_chart name": "funnel",
