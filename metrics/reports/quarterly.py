@@ -215,7 +215,7 @@ def _velocity(
                 Column(_("Velocity a day"), "velocity"),
                 Column(_("95% from"), "velocity", where="file"),
                 Column(_("95% to"), "velocity", where="file"),
-                Column(wording.number_name(reading.number_of), "number-of-deals"),
+                Column(wording.number_name(now.number_of), "number-of-deals"),
                 Column(_("Average deal"), "average-deal-size"),
                 Column(_("Win rate"), "win-rate"),
                 Column(_("Days to close"), "cycle"),

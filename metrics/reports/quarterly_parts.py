@@ -115,7 +115,7 @@ def danger(
     known = all_stages()
     best = _best_findings(pipeline_id, quarter, known)
     items = [_point(company, p, now, stages, best, known, style) for p in points]
-    worst = danger_rows(now, style)[:3]
+    worst = [row for row in danger_rows(now, style) if row.verdict in ("danger", "watch")][:3]
     sentences = tuple(
         _("{word}: {stage}. {line}. {worth}")
         .format(

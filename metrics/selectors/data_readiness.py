@@ -59,7 +59,9 @@ def data_readiness(
     Five queries at most.
     """
     lost = sum(stage.lost_at for stage in now.stages)
-    unexplained = sum(stage.value_lost_by_reason["unknown"][0] for stage in now.stages)
+    unexplained = sum(
+        stage.value_lost_by_reason.get("unknown", (0, None))[0] for stage in now.stages
+    )
     without_channel = unknown_channel.in_play if unknown_channel else 0
     counted = (
         (
