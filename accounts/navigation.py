@@ -153,6 +153,13 @@ SETTINGS: tuple[tuple[str | Promise, tuple[Setting, ...]], ...] = (
                 "audit.view",
                 icon="history",
             ),
+            Setting(
+                "metrics:operations",
+                _("Operations"),
+                _("When figures were computed, what waits, what failed"),
+                "operations.view",
+                icon="activity",
+            ),
         ),
     ),
     (

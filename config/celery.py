@@ -4,11 +4,13 @@ import os
 
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("leverpoint")
+app = Celery("leverpoint", task_cls="config.counted_task:CountedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 
 

@@ -252,6 +252,9 @@ STORAGES = {
     },
 }
 
+# A task carries the id of the request that sent it.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")  # without it there is no /metrics
 LOGGING = logging.configuration(
     level=env.log_level("LOG_LEVEL", "INFO"), json=env.bool("LOG_JSON", False)
 )

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from config.telemetry import prometheus
 from pipeline.views.mail_inbound import mail_inbound
 from pipeline.views.tracked_link import tracked_link
 
@@ -9,6 +10,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("account/second-factor/", include("allauth.mfa.urls")),
+    path("metrics", prometheus, name="prometheus"),
     path("mail/inbound/", mail_inbound, name="mail_inbound"),
     path("m/<str:token>/", tracked_link, name="tracked_link"),
     path("w/<slug:company_slug>/", include("pipeline.urls")),

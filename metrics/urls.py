@@ -42,6 +42,7 @@ from metrics.views.funnel_deals import funnel_deals, funnel_deals_file
 from metrics.views.funnel_reasons import funnel_reasons
 from metrics.views.guides import guide, guide_blank, guide_edit
 from metrics.views.material import material_effect_page, material_gaps_page
+from metrics.views.operations import operations
 from metrics.views.quarter import quarter, quarter_restatements
 from metrics.views.quarter_review import (
     quarter_review,
@@ -157,6 +158,7 @@ urlpatterns = [
     path(f"{_THEME}merge/", theme_merge, name="theme_merge"),
     path(f"{_THEME}retire/", theme_retire, name="theme_retire"),
     path(f"{_THEME}restore/", theme_restore, name="theme_restore"),
+    path("settings/operations/", operations, name="operations"),
     path("quarters/", quarter_list, name="quarter_list"),
     path("quarters/quarters.csv", quarter_export, name="quarter_export"),
     path("quarters/compare/", quarter_compare, name="quarter_compare"),

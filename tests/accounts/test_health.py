@@ -46,3 +46,14 @@ def test_it_tells_nothing_else(redis_answers: None) -> None:
     body = Client().get("/health/ready").content.decode()
     assert "postgres" not in body
     assert "127.0.0.1" not in body
+
+
+@pytest.mark.django_db
+def test_tables_of_another_version_are_not_ready(
+    redis_answers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = frozenset({("accounts", "9999_from_the_future")})
+    monkeypatch.setattr("accounts.views.health._wanted", lambda: wanted)
+    response = Client().get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["missing"] == ["migrations"]
