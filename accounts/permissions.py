@@ -38,3 +38,4 @@ SETTINGS_VIEW = register("settings.view", MANAGERS)
 MEMBER_VIEW = register("member.view", MANAGERS)
 MEMBER_MANAGE = register("member.manage", OWNERS)
 AUDIT_VIEW = register("audit.view", OWNERS)
+NOTIFICATION_VIEW = register("notification.view", READERS)  # their own, and their choices

@@ -11,6 +11,12 @@ from accounts.views.members import (
     member_remove,
     member_role,
 )
+from accounts.views.notifications import (
+    notification_choices,
+    notification_count,
+    notification_list,
+    notification_read,
+)
 from accounts.views.profile import profile, second_factor, sign_ins
 from accounts.views.settings import audit, settings
 from accounts.views.workspaces import company_list
@@ -28,6 +34,12 @@ _settings = [
     ),
     path("invitations/<int:invitation_id>/withdraw/", invitation_revoke, name="invitation_revoke"),
 ]
+_notifications = [
+    path("", notification_list, name="notification_list"),
+    path("unread/", notification_count, name="notification_count"),
+    path("read/", notification_read, name="notification_read"),
+    path("choices/", notification_choices, name="notification_choices"),
+]
 urlpatterns = [
     path("", company_list, name="company_list"),
     path("appearance/", appearance, name="appearance"),
@@ -35,6 +47,7 @@ urlpatterns = [
     path("health/ready", health_ready, name="health_ready"),
     path("invitations/<str:token>/", invitation, name="invitation"),
     path("w/<slug:company_slug>/settings/", include(_settings)),
+    path("w/<slug:company_slug>/notifications/", include(_notifications)),
     path("account/", profile, name="profile"),
     path("account/sign-ins/", sign_ins, name="sign_ins"),
     path("account/second-factor/needed/", second_factor, name="second_factor"),

@@ -5,12 +5,15 @@ from datetime import date
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.telemetry import note_behind
+from accounts.services.news_mail import send_news
 from metrics.services.experiment_mail import send_check_ins
 from metrics.services.experiment_results import (
     follow_up_running,
     recheck_decided,
     recompute_running,
 )
+from metrics.services.news import tell_news, tell_quarters
 from metrics.services.recompute import recompute_quarter as recompute
 from metrics.services.sweep import behind, companies, leased
 
@@ -39,7 +42,9 @@ def sweep() -> None:
     """Send again for every quarter that is behind: a message can be lost, a row cannot."""
     now = timezone.now()
     if leased(name="sweep", seconds=8, now=now):
-        for company_id, quarter_start in behind(now=now):
+        found = behind(now=now)
+        note_behind((f"{company_id}:{start}" for company_id, start in found), at=now)
+        for company_id, quarter_start in found:
             recompute_quarter.delay(company_id, quarter_start.isoformat())
 
 
@@ -51,6 +56,7 @@ def experiment_round(company_id: int) -> None:
     follow_up_running(company_id=company_id, now=now)
     recheck_decided(company_id=company_id, now=now)
     send_check_ins(company_id=company_id, now=now)
+    tell_news(company_id=company_id, now=now)
 
 
 @shared_task(name="metrics.experiments")
@@ -59,3 +65,13 @@ def experiments() -> None:
     if leased(name="experiments", seconds=500, now=timezone.now()):
         for company_id in companies():
             experiment_round.delay(company_id)
+
+
+@shared_task(name="metrics.news")
+def news() -> None:
+    """Tell what became final or was restated, and mail what waits to be mailed."""
+    now = timezone.now()
+    if leased(name="news", seconds=50, now=now):
+        for company_id in companies():
+            tell_quarters(company_id=company_id, now=now)
+            send_news(company_id=company_id, now=now)

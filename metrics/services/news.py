@@ -1,0 +1,200 @@
+"""What there is to tell people about figures: derived from stored rows, again and again.
+
+Nothing is sent at the moment when something happens. Each round looks at the rows and tells what
+nobody was told yet, so that a worker killed in between, two workers or a lost message change
+nothing: the same rows give the same news, once.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
+from django.urls import reverse
+
+from accounts.models import Company, Membership
+from accounts.roles import MANAGERS, OVERSEERS
+from accounts.services.notifications import tell, tell_once
+from accounts.tenancy.context import company_context
+from metrics.calc.danger_states import OPEN
+from metrics.calc.segments import ALL
+from metrics.models import DangerPoint, Experiment, ExperimentResult
+from metrics.selectors.danger import stage_steps
+from metrics.selectors.figures import default_pipeline, figures_of
+from pipeline.models import ImportBatch, Material
+
+_RECENT = timedelta(days=14)  # what is older is no news, such as after loading a company
+_VERSIONS = """
+    SELECT pipeline_id, quarter_start, quarter_label, version, min(computed_at),
+           count(*) FILTER (WHERE cause -> 'fields' IS NOT NULL),
+           coalesce(sum((SELECT count(*) FROM jsonb_object_keys(cause -> 'fields')))
+                    FILTER (WHERE segment = 'all' AND cause -> 'fields' IS NOT NULL), 0)
+    FROM metrics_snapshot
+    WHERE company_id = %s AND status = 'final' AND NOT imported AND computed_at > %s
+    GROUP BY pipeline_id, quarter_start, quarter_label, version
+    ORDER BY quarter_start, version
+"""
+
+
+def tell_news(*, company_id: int, now: datetime) -> int:
+    """Tell what the rows of a company give; how many people were told something new."""
+    with company_context(company_id), transaction.atomic():
+        company = Company.objects.get(pk=company_id)
+        return (
+            _quarters(company, now)
+            + _danger(company, now)
+            + _experiments(company, now)
+            + _material(company, now)
+            + _imports(company, now)
+        )
+
+
+def tell_quarters(*, company_id: int, now: datetime) -> int:
+    """Only what became final or was restated: cheap, for every round."""
+    with company_context(company_id), transaction.atomic():
+        return _quarters(Company.objects.get(pk=company_id), now)
+
+
+def _page(company: Company, name: str, **more: object) -> str:
+    return reverse(f"metrics:{name}", kwargs={"company_slug": company.slug, **more})
+
+
+def _quarters(company: Company, now: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSIONS, [company.pk, now - _RECENT])
+        found = cursor.fetchall()
+    told = 0
+    for pipeline_id, _start, label, version, _at, segments, fields in found:
+        final = version == 1
+        told += tell_once(
+            company=company,
+            kind="quarter_final" if final else "quarter_restated",
+            key=f"{pipeline_id}:{label}:{version}",
+            roles=OVERSEERS,
+            values={"quarter": label, "figures": int(fields or segments)},
+            path=_page(company, "quarter_review" if final else "quarter_restatements", label=label),
+            now=now,
+        )
+    return told
+
+
+def _owner_or_managers(owner_id: int | None) -> Iterable[int]:
+    """Whose it is, or the managers where it is nobody's who is still here."""
+    members = Membership.objects.filter(user__is_active=True)
+    if owner_id is not None and members.filter(user_id=owner_id).exists():
+        return [owner_id]
+    return list(
+        members.filter(role__in=[r.value for r in MANAGERS]).values_list("user_id", flat=True)
+    )
+
+
+def _danger(company: Company, now: datetime) -> int:
+    """A stage in danger in the newest quarter: to the owner of its danger point, else managers."""
+    pipeline_id = default_pipeline(company=company)
+    if pipeline_id is None:
+        return 0
+    history = figures_of(company=company, pipeline_id=pipeline_id)
+    newest = history[-1] if history else None
+    if newest is None or now - newest.as_of > _RECENT:
+        return 0
+    owners = dict(
+        DangerPoint.objects.filter(
+            pipeline_id=pipeline_id, state__in=OPEN, segment=ALL
+        ).values_list("stage__name", "owner_id")
+    )
+    told = 0
+    for stage, following in stage_steps(newest):
+        if stage.verdict != "danger":
+            continue
+        told += tell(
+            company=company,
+            kind="danger_worse",
+            key=f"{pipeline_id}:{newest.quarter}:{stage.name}"[:160],
+            user_ids=_owner_or_managers(owners.get(stage.name)),
+            values={
+                "stage": f"{stage.name} \N{RIGHTWARDS ARROW} {following}",
+                "quarter": newest.quarter,
+                "lost": stage.lost_at,
+                "exits": stage.lost_at + stage.advanced,
+            },
+            path=f"{_page(company, 'funnel')}?q={newest.quarter}&stage={stage.position}",
+            now=now,
+        )
+    return told
+
+
+def _experiments(company: Company, now: datetime) -> int:
+    """Settled by the always-valid interval, or at the planned end: to the owner."""
+    today = company.local_day(company.clock(now))
+    newest = (
+        ExperimentResult.objects.filter(
+            experiment_id=OuterRef("pk"), kind=ExperimentResult.Kind.RUNNING
+        )
+        .order_by("-day")
+        .values("figures__primary__verdict")[:1]
+    )
+    running = Experiment.objects.filter(state=Experiment.State.RUNNING).annotate(
+        verdict=Subquery(newest)
+    )
+    told = 0
+    for one in running.order_by("pk"):
+        common = {
+            "company": company,
+            "user_ids": _owner_or_managers(one.owner_id),
+            "path": _page(company, "experiment", experiment_id=one.pk),
+            "now": now,
+        }
+        if one.verdict in ("better", "worse"):
+            told += tell(
+                kind="experiment_settled",
+                key=f"{one.pk}:{one.verdict}",
+                values={"title": one.title, "verdict": one.verdict},
+                **common,
+            )
+        if one.ends_on is not None and today >= one.ends_on:
+            told += tell(
+                kind="experiment_due",
+                key=f"{one.pk}:{one.ends_on.isoformat()}",
+                values={"title": one.title},
+                **common,
+            )
+    return told
+
+
+def _material(company: Company, now: datetime) -> int:
+    """Past its review-by day: to its owner."""
+    today = company.local_day(company.clock(now))
+    due = Material.objects.filter(
+        retired_at=None, review_by__lte=today, review_by__gt=today - timedelta(days=60)
+    )
+    return sum(
+        tell(
+            company=company,
+            kind="review_due",
+            key=f"{one.pk}:{one.review_by}",
+            user_ids=_owner_or_managers(one.owner_id),
+            values={"title": one.title},
+            path=reverse(
+                "pipeline:material", kwargs={"company_slug": company.slug, "material_id": one.pk}
+            ),
+            now=now,
+        )
+        for one in due.order_by("pk")
+    )
+
+
+def _imports(company: Company, now: datetime) -> int:
+    """An import that came in: to who did it, else to the managers."""
+    recent = ImportBatch.objects.filter(imported_at__gt=now - _RECENT).order_by("pk")
+    return sum(
+        tell(
+            company=company,
+            kind="import_done",
+            key=str(one.pk),
+            user_ids=_owner_or_managers(one.imported_by_id),
+            values={"system": one.system, "deals": int(one.report.get("deals", 0))},
+            path=reverse("pipeline:deal_list", kwargs={"company_slug": company.slug}),
+            now=now,
+        )
+        for one in recent
+    )

@@ -1,0 +1,151 @@
+"""What rows give to tell: once, whoever looks and however often."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import transaction
+
+from accounts.models import Notification
+from accounts.roles import Role
+from accounts.services.companies import add_member
+from accounts.tenancy.context import company_context
+from metrics.models import ExperimentResult
+from metrics.services.news import tell_news
+from metrics.services.recompute import recompute_quarter
+from metrics.services.sweep import behind
+from metrics.tasks import news
+from pipeline.models import ImportBatch, Material
+from tests.guards import url_tree
+from tests.metrics.builders import BY, Small, at, small_company
+from tests.metrics.experiments import reading, sample_figures
+from tests.personas import NOW, World, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def sweep(small: Small, now: str) -> None:
+    for company_id, start in behind(now=at(now), company_id=small.company.pk):
+        recompute_quarter(company_id=company_id, quarter_start=start, now=at(now))
+
+
+def told(company_id: int) -> list[tuple[str, str, str]]:
+    with company_context(company_id), transaction.atomic():
+        rows = Notification.objects.order_by("kind", "key", "user__email")
+        return list(rows.values_list("kind", "values__quarter", "user__email"))
+
+
+def tells(company_id: int, now: datetime) -> int:
+    return tell_news(company_id=company_id, now=now)
+
+
+def member(small: Small, email: str, role: Role) -> None:
+    add_member(company=small.company, user=make_user(email), role=role, by=BY, now=at("2025-12-01"))
+
+
+def test_a_quarter_becomes_final_and_is_restated_each_told_once() -> None:
+    with small_company() as small:
+        for email, role in (("m@x.example", Role.MANAGER), ("r@x.example", Role.REP)):
+            member(small, email, role)
+        deal = small.opens("2026-02-02")
+        sweep(small, "2026-02-02T13:00")  # while it ran: else it would be an imported one
+        sweep(small, "2026-04-09")
+        for _ in range(2):
+            tells(small.company.pk, at("2026-04-09T13:00"))
+        assert told(small.company.pk) == [("quarter_final", "2026-Q1", "m@x.example")]
+        member(small, "new@x.example", Role.MANAGER)
+        assert tells(small.company.pk, at("2026-04-09T14:00")) == 0
+        small.moves(deal.deal_id, small.lost, "2026-03-20", now="2026-04-10")
+        sweep(small, "2026-04-10T13:00")
+        tells(small.company.pk, at("2026-04-10T13:00"))
+        found = [row for row in told(small.company.pk) if row[0] == "quarter_restated"]
+        assert [row[2] for row in found] == ["m@x.example", "new@x.example"]
+        with transaction.atomic():
+            one = Notification.objects.filter(kind="quarter_restated").first()
+            assert one is not None
+            assert one.values["figures"] > 3
+            assert one.path.endswith("/quarters/2026-Q1/restatements/")
+
+
+def test_what_was_imported_or_is_long_past_is_no_news() -> None:
+    with small_company() as small:
+        member(small, "m@x.example", Role.MANAGER)
+        small.opens("2026-02-02", now="2026-07-20")
+        sweep(small, "2026-07-20")
+        assert tells(small.company.pk, at("2026-07-20T13:00")) == 0
+    with small_company("other") as small:
+        member(small, "o@x.example", Role.MANAGER)
+        small.opens("2026-02-02")
+        sweep(small, "2026-02-02T13:00")
+        sweep(small, "2026-04-09")
+        assert tells(small.company.pk, at("2026-05-09")) == 0
+
+
+def test_a_stage_that_loses_more_than_usual_is_told_to_managers() -> None:
+    with small_company() as small:
+        member(small, "m@x.example", Role.MANAGER)
+        for quarter, month, lost in (("first", "07", 0), ("usual", "10", 2), ("now", "01", 18)):
+            year = "2026" if quarter == "now" else "2025"
+            for number in range(20):
+                deal = small.opens(f"{year}-{month}-05", now=f"{year}-{month}-05")
+                to = small.lost if number < lost else small.met
+                small.moves(deal.deal_id, to, f"{year}-{month}-1{number % 9}")
+        sweep(small, "2026-02-20")
+        tells(small.company.pk, at("2026-02-20T13:00"))
+        tells(small.company.pk, at("2026-02-21T13:00"))
+        with transaction.atomic():
+            row = Notification.objects.get(kind="danger_worse")
+        assert (row.values["stage"], row.values["lost"], row.values["exits"]) == (
+            "Booked \N{RIGHTWARDS ARROW} Met", 18, 20,
+        )  # fmt: skip
+
+
+def test_an_experiment_that_settled_and_one_that_is_due(world: World) -> None:
+    a = world.a
+    pk = url_tree._experiment(a)
+    with company_context(a.company.pk), transaction.atomic():
+        result = ExperimentResult.objects.get(experiment_id=pk)
+        experiment = result.experiment
+        experiment.owner_id = a.user(Role.REP).pk
+        experiment.ends_on = NOW.date() + timedelta(days=1)
+        experiment.save()
+        result.figures = sample_figures(primary=reading(verdict="no_evidence_yet")).to_json()
+        result.save()
+    assert tells(a.company.pk, NOW) == 0
+    with company_context(a.company.pk), transaction.atomic():
+        result.figures = sample_figures(primary=reading(verdict="better")).to_json()
+        result.save()
+    tells(a.company.pk, NOW)
+    later = NOW + timedelta(days=2)
+    tells(a.company.pk, later)
+    assert tells(a.company.pk, later) == 0
+    kinds = [row[0] for row in told(a.company.pk)]
+    assert kinds == ["experiment_due", "experiment_settled"]
+    assert {row[2] for row in told(a.company.pk)} == {a.user(Role.REP).email}
+
+
+def test_material_past_its_day_and_an_import(world: World) -> None:
+    a = world.a
+    with company_context(a.company.pk), transaction.atomic():
+        Material.objects.create(
+            title="Case", created_at=NOW, review_by=NOW.date(), owner=a.user(Role.REP)
+        )
+        Material.objects.create(
+            title="Later", created_at=NOW, review_by=date(2027, 1, 1), owner=a.user(Role.REP)
+        )
+        ImportBatch.objects.create(
+            system="hubspot", imported_at=NOW, imported_by=a.user(Role.OWNER), report={"deals": 12}
+        )
+    tells(a.company.pk, NOW)
+    tells(a.company.pk, NOW)
+    assert [(row[0], row[2]) for row in told(a.company.pk)] == [
+        ("import_done", a.user(Role.OWNER).email),
+        ("review_due", a.user(Role.REP).email),
+    ]
+
+
+def test_the_round_of_the_clock_tells_and_takes_its_lease(computed: World) -> None:
+    news()
+    first = told(computed.a.company.pk)
+    news()  # another beat, within the lease
+    assert told(computed.a.company.pk) == first
+    assert datetime.now(UTC).year >= 2026
