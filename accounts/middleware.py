@@ -81,6 +81,7 @@ class CompanyMiddleware:
         slug = kwargs.pop("company_slug", None)
         if request.user.is_authenticated:
             request._tenancy.enter_context(user_context(request.user.pk))  # type: ignore[attr-defined]
+            structlog.contextvars.bind_contextvars(user_id=request.user.pk)
         if slug is None:
             return None
         if not request.user.is_authenticated:
@@ -90,7 +91,7 @@ class CompanyMiddleware:
             raise Http404
         request.company, request.membership = found  # type: ignore[attr-defined]
         request._tenancy.enter_context(company_context(found[0].pk))  # type: ignore[attr-defined]
-        structlog.contextvars.bind_contextvars(company=found[0].slug)
+        structlog.contextvars.bind_contextvars(company_id=found[0].pk)
         if found[0].require_mfa and not factors_of(user_id=request.user.pk):
             return _sent_to("accounts:second_factor", request)
         return None

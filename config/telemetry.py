@@ -1,7 +1,7 @@
 """From counters and rows to the text of /metrics."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import redis
 from django.conf import settings
@@ -13,8 +13,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 
 from accounts.access import public_view
-from accounts.selectors.telemetry import messages_waiting, task_counts
-from accounts.telemetry import BUCKETS
+from accounts.selectors.telemetry import (
+    behind_since,
+    messages_waiting,
+    page_counts,
+    task_counts,
+)
+from accounts.telemetry import BUCKETS, PAGE_BUCKETS, deliver_requests
 
 _WORK = """
     SELECT count(*) FILTER (WHERE gen > done_gen OR due_at <= %(now)s),
@@ -39,7 +44,7 @@ class Collector:
             "leverpoint_quarters_behind", "Quarters whose figures wait to be computed", behind
         )
         yield GaugeMetricFamily(
-            "leverpoint_queue_age_seconds",
+            "leverpoint_calendar_late_seconds",
             "How long the quarter waits whose calendar moved on first",
             float(late or 0),
         )
@@ -53,7 +58,15 @@ class Collector:
                 lag.add_metric([name], float(seconds))
         yield lag
         try:
+            first = min(behind_since().values(), default=None) if behind else None
+            waits = 0.0 if first is None else max(0.0, now["now"].timestamp() - first)
+            yield GaugeMetricFamily(
+                "leverpoint_queue_age_seconds",
+                "How long ago the sweep first found the quarter that has waited longest",
+                max(waits, float(late or 0)),
+            )
             yield from self._tasks()
+            yield from self._pages()
         except redis.RedisError:
             yield GaugeMetricFamily("leverpoint_redis_up", "Does Redis answer", 0)
         else:
@@ -71,13 +84,33 @@ class Collector:
         for one in counts:
             ended.add_metric([one.name, "done"], one.done)
             ended.add_metric([one.name, "failed"], one.failed)
-            buckets, total = [], 0
-            for bound in (*BUCKETS, "inf"):
-                total += one.buckets.get(str(bound), 0)
-                buckets.append(("+Inf" if bound == "inf" else str(bound), float(total)))
-            took.add_metric([one.name], buckets, one.seconds)
+            took.add_metric([one.name], _steps(BUCKETS, one.buckets), one.seconds)
         yield ended
         yield took
+
+    def _pages(self) -> Iterator[Metric]:
+        deliver_requests()
+        answers = CounterMetricFamily(
+            "leverpoint_requests", "Requests answered", labels=["page", "status"]
+        )
+        took = HistogramMetricFamily(
+            "leverpoint_request_seconds", "How long they took", labels=["page"]
+        )
+        for one in page_counts():
+            for status, n in sorted(one.answers.items()):
+                answers.add_metric([one.page, status], n)
+            took.add_metric([one.page], _steps(PAGE_BUCKETS, one.buckets), one.seconds)
+        yield answers
+        yield took
+
+
+def _steps(bounds: Sequence[float], counts: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Counts of each step, as Prometheus wants them: all up to each bound."""
+    steps, total = [], 0
+    for bound in (*bounds, "inf"):
+        total += counts.get(str(bound), 0)
+        steps.append(("+Inf" if bound == "inf" else str(bound), float(total)))
+    return steps
 
 
 @public_view

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.telemetry import note_behind
 from accounts.services.news_mail import send_news
+from accounts.telemetry import note_behind
 from metrics.services.experiment_mail import send_check_ins
 from metrics.services.experiment_results import (
     follow_up_running,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import redis
 
-from accounts.telemetry import FAILURES, SECONDS, TASKS, store
+from accounts.telemetry import BEHIND, FAILURES, REQUESTS, SECONDS, TASKS, TOOK, store
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,45 @@ def task_counts() -> tuple[TaskCounts, ...]:
         )
         for name in names
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """Of one page: answers by status, and how many took at most so long. `seconds`: their sum."""
+
+    page: str
+    answers: Mapping[str, int]
+    buckets: Mapping[str, int]
+    seconds: float
+
+
+def page_counts() -> tuple[PageCounts, ...]:
+    """Every page that was asked for since Redis began; raises redis.RedisError."""
+    answers: dict[str, dict[str, int]] = {}
+    buckets: dict[str, dict[str, int]] = {}
+    for name, into in ((REQUESTS, answers), (TOOK, buckets)):
+        found: dict[str, str] = store().hgetall(name)  # type: ignore[assignment]
+        for key, value in found.items():
+            page, _, rest = key.rpartition("|")
+            into.setdefault(page, {})[rest] = int(value)
+    return tuple(
+        PageCounts(
+            page=page,
+            answers=answers[page],
+            buckets={k: n for k, n in buckets.get(page, {}).items() if k != "sum"},
+            seconds=buckets.get(page, {}).get("sum", 0) / 1_000_000,
+        )
+        for page in sorted(answers)
+    )
+
+
+def behind_since() -> Mapping[str, float]:
+    """Which quarters the sweep found behind, and when first (seconds since 1970).
+
+    Keys are "company:first day"; raises redis.RedisError where Redis does not answer.
+    """
+    found: list[tuple[str, float]] = store().zrange(BEHIND, 0, -1, withscores=True)  # type: ignore[assignment]
+    return dict(found)
 
 
 def messages_waiting() -> int:

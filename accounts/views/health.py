@@ -30,7 +30,7 @@ def health_ready(request: HttpRequest) -> JsonResponse:
     except Error:
         missing.append("database")
     try:
-        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
+        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping()
     except redis.RedisError:
         missing.append("redis")
     body = {"status": "ready"} if not missing else {"status": "not ready", "missing": missing}

@@ -3,21 +3,25 @@
 For the owners of one company: its own quarters and tasks, and signs of life of the installation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import redis
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import formats
 from accounts.formats import Style
-from accounts.models import Company
-from accounts.selectors.telemetry import failures_of
+from accounts.models import Company, Notification
+from accounts.models.notification import Mailing
+from accounts.selectors.telemetry import behind_since, failures_of
 from metrics.models import Lease
 from metrics.selectors.quarters_causes import moment_text
 from pipeline.models import DirtyQuarter
 
+BEHIND_LATE = timedelta(minutes=5)
 SWEEP_LATE = timedelta(seconds=60)  # it runs every ten seconds
 _COMPUTED = """
     SELECT DISTINCT ON (s.quarter_start, p.position, p.id)
@@ -79,7 +83,7 @@ def operations(*, company: Company, now: datetime, style: Style) -> Operations:
     behind = [r for r in rows if r.gen > r.done_gen or (r.due_at is not None and r.due_at <= now)]
     due = min((r.due_at for r in rows if r.due_at is not None and r.due_at > now), default=None)
     failed = failures_of(company.pk)
-    states = [_sweep(now, style), _behind(len(behind), style)]
+    states = [_sweep(now, style), _behind(len(behind), _oldest(company, behind, now), style)]
     if due is not None:
         text = _("Next by the calendar: {moment}").format(
             moment=moment_text(due.astimezone(company.zone), style)
@@ -88,6 +92,7 @@ def operations(*, company: Company, now: datetime, style: Style) -> Operations:
     elif company.as_of is not None:
         text = _("This company's history stands still: no calendar moves it on.")
         states.append(State(_("Calendar"), text, "healthy", "calendar-check"))
+    states.append(_mails(style))
     states.append(_failures(failed is None, len(failed or ()), style))
     return Operations(
         states=tuple(states),
@@ -141,13 +146,60 @@ def _duration(seconds: int, style: Style) -> str:
     return ngettext("{n} hour", "{n} hours", hours).format(n=formats.number(hours, style))
 
 
-def _behind(n: int, style: Style) -> State:
+def _oldest(company: Company, behind: Sequence[DirtyQuarter], now: datetime) -> timedelta | None:
+    """How long the sweep has known of the one that waits longest; None: not known."""
+    try:
+        since = behind_since()
+    except redis.RedisError:
+        since = {}
+    known = [
+        datetime.fromtimestamp(since[key], UTC)
+        for key in (f"{company.pk}:{row.quarter_start}" for row in behind)
+        if key in since
+    ] + [row.due_at for row in behind if row.due_at is not None and row.due_at <= now]
+    return max(now - min(known), timedelta(0)) if known else None
+
+
+def _mails(style: Style) -> State:
+    name = _("Mail")
+    waiting = Notification.objects.filter(mailed_at__isnull=True).exclude(mailing=Mailing.OFF)
+    digest = waiting.filter(mailing=Mailing.DIGEST).count()
+    at_once = waiting.exclude(mailing=Mailing.DIGEST).count()
+    if not digest and not at_once:
+        return State(name, _("Nothing waits to be mailed."), "healthy", "check")
+    if not at_once:
+        said = ngettext(
+            "{n} message waits for its daily digest.",
+            "{n} messages wait for their daily digest.",
+            digest,
+        ).format(n=formats.number(digest, style))
+        return State(name, said, "healthy", "check")
+    said = ngettext("{n} mail waits to be sent.", "{n} mails wait to be sent.", at_once).format(
+        n=formats.number(at_once, style)
+    )
+    help_text = _("A minute is usual. If they stay, check the mail server's address and account.")
+    return State(name, said, "watch", "hourglass", help_text)
+
+
+def _behind(n: int, oldest: timedelta | None, style: Style) -> State:
     name = _("Quarters")
     if not n:
         return State(name, _("All figures are up to date."), "healthy", "check")
     said = ngettext(
         "{n} quarter waits to be computed.", "{n} quarters wait to be computed.", n
     ).format(n=formats.number(n, style))
+    if oldest is not None and oldest > BEHIND_LATE:
+        waited = _duration(round(oldest.total_seconds()), style)
+        return State(
+            name,
+            said,
+            "danger",
+            "circle-alert",
+            _(
+                "The first has waited {time}. If background work runs, see below what failed;"
+                " the sweep tries again every ten seconds."
+            ).format(time=waited),
+        )
     return State(
         name, said, "watch", "hourglass", _("A few seconds are usual after a change or an import.")
     )

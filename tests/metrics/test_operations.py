@@ -1,19 +1,22 @@
 """What owners see of the background work, and what Prometheus reads."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
 import structlog
-from celery import shared_task
+from celery import Task
 from django.conf import settings
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts import telemetry
+from accounts.models import Notification
 from accounts.roles import Role
 from accounts.selectors.telemetry import failures_of, task_counts
 from accounts.tenancy.context import company_context
+from config.celery import app as celery_app
 from metrics.models import Lease
 from pipeline.models import DirtyQuarter
 from tests.personas import World, client_of
@@ -33,14 +36,28 @@ def counters(monkeypatch: pytest.MonkeyPatch, worker_id: str) -> None:
         monkeypatch.setattr(f"{place}.store", lambda: own)
 
 
-@shared_task(name="test.fails")
-def fails(company_id: int) -> None:
-    raise OSError("a secret of the customer's")
+@pytest.fixture
+def fails() -> Iterator[Task]:
+    """A task that breaks; known to the worker for this test alone."""
+
+    @celery_app.task(name="test.fails", shared=False)
+    def fails(company_id: int) -> None:
+        raise OSError("a secret of the customer's")
+
+    yield fails
+    celery_app.tasks.pop("test.fails")
 
 
-@shared_task(name="test.works")
-def works(company_id: int) -> dict[str, object]:
-    return structlog.contextvars.get_contextvars()
+@pytest.fixture
+def works() -> Iterator[Task]:
+    """A task that says what its lines in the log would carry."""
+
+    @celery_app.task(name="test.works", shared=False)
+    def works(company_id: int) -> dict[str, object]:
+        return structlog.contextvars.get_contextvars()
+
+    yield works
+    celery_app.tasks.pop("test.works")
 
 
 @pytest.fixture
@@ -96,7 +113,47 @@ def test_what_waits_is_counted_and_the_page_asks_again(owner: Client, computed: 
     assert 'hx-trigger="every 5s"' in owner.get(PAGE).content.decode()
 
 
-def test_failures_of_this_company_and_no_other(owner: Client, computed: World) -> None:
+def test_how_long_the_first_has_waited_is_said_when_it_is_too_long(
+    owner: Client, computed: World
+) -> None:
+    company = computed.a.company
+    rows = DirtyQuarter.objects.filter(company_id=company.pk)
+    rows.update(due_at=None)
+    first = rows.order_by("quarter_start").first()
+    assert first is not None
+    rows.filter(pk=first.pk).update(gen=first.gen + 1)
+    name = f"{company.pk}:{first.quarter_start}"
+    began = datetime.now(UTC) - timedelta(minutes=20)
+    telemetry.note_behind([name], at=began)
+    telemetry.note_behind([name], at=datetime.now(UTC))  # the first sweep that found it counts
+    assert states(owner)["Quarters"][0] == "danger"
+    assert "The first has waited 20 minutes." in owner.get(PAGE).content.decode()
+    with override_settings(METRICS_TOKEN="secret"):
+        body = Client().get("/metrics", **TOKEN).content.decode()
+    families = {f.name: f for f in text_string_to_metric_families(body)}
+    age = families["leverpoint_queue_age_seconds"].samples[0].value
+    assert age >= 1_199
+    telemetry.note_behind([], at=datetime.now(UTC))
+    assert states(owner)["Quarters"][0] == "watch"  # no longer known since when
+
+
+def test_mails_that_wait_are_counted_for_this_company_alone(owner: Client, computed: World) -> None:
+    assert states(owner)["Mail"] == ("healthy", "Nothing waits to be mailed.")
+    now = datetime.now(UTC)
+    for workspace in (computed.a, computed.b):
+        with company_context(workspace.company.pk):
+            for key, mailing in (("one", "at_once"), ("two", "off")):
+                Notification.objects.create(
+                    user=workspace.user(Role.OWNER),
+                    kind="quarter_final",
+                    key=key,
+                    created_at=now,
+                    mailing=mailing,
+                )
+    assert states(owner)["Mail"] == ("watch", "1 mail waits to be sent.")
+
+
+def test_failures_of_this_company_and_no_other(owner: Client, computed: World, fails: Task) -> None:
     for workspace in (computed.a, computed.b, computed.b):
         assert fails.apply(args=[workspace.company.pk]).failed()
     assert states(owner)["Failures"] == ("watch", "1 task failed in the last thirty days.")
@@ -145,6 +202,17 @@ def test_prometheus_reads_queue_lag_times_and_failures(computed: World) -> None:
     by_bound = {s.labels["le"]: s.value for s in took if s.name.endswith("_bucket")}
     assert (by_bound["0.1"], by_bound["0.25"], by_bound["5.0"], by_bound["+Inf"]) == (0, 1, 2, 2)
     assert next(s.value for s in took if s.name.endswith("_sum")) == pytest.approx(3.2)
+    telemetry.count_request(page="metrics:velocity", status=200, seconds=0.2)
+    families = {
+        f.name: f
+        for f in text_string_to_metric_families(Client().get("/metrics", **TOKEN).content.decode())
+    }
+    asked = [
+        s.value
+        for s in families["leverpoint_requests"].samples
+        if s.labels == {"page": "metrics:velocity", "status": "200"}
+    ]
+    assert asked == [1]
     text = response.content.decode()
     assert "alpha" not in text
     assert "northlight" not in text
@@ -169,7 +237,9 @@ def test_prometheus_is_answered_while_redis_is_gone(
     assert "leverpoint_quarters_behind" in body
 
 
-def test_every_task_is_counted_and_names_its_company_in_the_log(computed: World) -> None:
+def test_every_task_is_counted_and_names_its_company_in_the_log(
+    computed: World, works: Task, fails: Task
+) -> None:
     bound = works.apply(args=[computed.a.company.pk]).get()
     assert bound["company_id"] == computed.a.company.pk
     fails.apply(args=[computed.a.company.pk])
