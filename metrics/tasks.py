@@ -5,7 +5,6 @@ from datetime import date
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.telemetry import note_behind
 from accounts.services.news_mail import send_news
 from accounts.telemetry import note_behind
 from metrics.services.experiment_mail import send_check_ins
