@@ -12,7 +12,8 @@ from smtplib import SMTPException
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import get_connection, send_mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -21,9 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Company, Mailing, Membership, Notification
-from accounts.permissions import allows
 from accounts.roles import Role
-from accounts.selectors.news import kind_of, kinds_for, sentence_of
+from accounts.selectors.news import KINDS, sentence_of
 from accounts.tenancy.context import company_context
 
 DIGEST_AT = time(7, 0)  # on the company's clocks
@@ -38,7 +38,7 @@ class _Letter:
     body: str
 
 
-def mail_news(*, company_id: int, now: datetime) -> int:
+def send_news(*, company_id: int, now: datetime) -> int:
     """Send what waits in one company; how many letters were handed over.
 
     Safe to run twice and side by side. Raises OSError or SMTPException when the mail server
@@ -103,9 +103,7 @@ def _claim(company: Company, user_id: int, now: datetime) -> list[_Letter]:
             user_id=user_id, mailing=Mailing.DIGEST, mailed_at__gte=due
         )
         if not had_one.exists():
-            daily = list(
-                mine.filter(mailing=Mailing.DIGEST, created_at__lt=due).order_by("pk")
-            )
+            daily = list(mine.filter(mailing=Mailing.DIGEST, created_at__lt=due).order_by("pk"))
         ids = [row.pk for row in (*at_once, *daily)]
         Notification.objects.filter(pk__in=ids).update(mailed_at=now)
         role = Role(member.role)
@@ -122,8 +120,9 @@ def _claim(company: Company, user_id: int, now: datetime) -> list[_Letter]:
 
 
 def _may_hear(role: Role, row: Notification) -> bool:
-    names = {kind.name for kind in kinds_for(role)}
-    return row.kind in names and allows(role, kind_of(row.kind).permission)
+    """Is the kind still there, and is this role still told of it?"""
+    kind = KINDS.get(row.kind)
+    return kind is not None and role in kind.roles
 
 
 def _letter(
@@ -131,9 +130,9 @@ def _letter(
 ) -> _Letter:
     news = [
         {
-            "title": str(kind_of(row.kind).title),
-            "sentence": sentence_of(row),
-            "address": address_of(company, row.path) if row.path else "",
+            "title": str(KINDS[row.kind].title),
+            "sentence": sentence_of(row.kind, row.values),
+            "address": _address(row.path) if row.path else "",
         }
         for row in rows
     ]
@@ -143,30 +142,28 @@ def _letter(
         ).format(company=company.name, n=len(rows))
     else:
         subject = _("{company}: {news}").format(company=company.name, news=news[0]["sentence"])
-    choices = reverse("accounts:news_choices", kwargs={"company_slug": company.slug})
+    choices = reverse("accounts:notification_choices", kwargs={"company_slug": company.slug})
     context = {
         "name": member.user.name or member.user.email,
         "company": company.name,
         "news": news,
         "digest": digest,
-        "choices": f"{settings.PUBLIC_URL.rstrip('/')}{choices}" if settings.PUBLIC_URL else "",
+        "choices": _address(choices),
     }
     body = render_to_string("accounts/mail/news.txt", context)
     return _Letter(member.user.email, " ".join(subject.split())[:200], body)
 
 
-def address_of(company: Company, path: str) -> str:
-    """The whole address of a page of the workspace; empty where no public address is set."""
-    if not settings.PUBLIC_URL:
-        return ""
-    root = reverse("accounts:news", kwargs={"company_slug": company.slug})
-    return f"{settings.PUBLIC_URL.rstrip('/')}{root.removesuffix('notifications/')}{path}"
+def _address(path: str) -> str:
+    """The whole address of a page; empty where no public address is set."""
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}" if settings.PUBLIC_URL else ""
 
 
-def _hand_over(letter: _Letter, connection: object) -> bool:
-    message = EmailMessage(letter.subject, letter.body, None, [letter.to], connection=connection)
+def _hand_over(letter: _Letter, connection: BaseEmailBackend) -> bool:
     try:
-        return bool(message.send())
+        return bool(
+            send_mail(letter.subject, letter.body, None, [letter.to], connection=connection)
+        )
     except (OSError, SMTPException) as error:
         # It may have arrived all the same: said in the log, never sent again.
         log.warning("news_letter_refused", reason=type(error).__name__)

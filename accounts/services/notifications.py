@@ -1,16 +1,16 @@
-"""Tell members what happened: once each, as each of them chose, and never who has left."""
+"""Tell people what happened: once each, as they chose, and nobody who has left."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from accounts.actors import Actor
 from accounts.models import Company, Mailing, Membership, Notification, NotificationChoice
-from accounts.permissions import roles_with
 from accounts.roles import Role
-from accounts.selectors.news import kind_of, kinds_for
-from accounts.tenancy.context import company_context
+from accounts.selectors.news import KINDS
+from accounts.selectors.notifications import wanted
 
 
 def tell(
@@ -18,49 +18,38 @@ def tell(
     company: Company,
     kind: str,
     key: str,
-    user_ids: Collection[int] | None,
+    user_ids: Iterable[int],
     values: Mapping[str, Any],
     path: str,
     now: datetime,
-    always: Collection[int] = (),
 ) -> int:
-    """Tell these users (None: every member who may know) of something; how many are told anew.
+    """Tell these members, in the caller's transaction; how many were not told before.
 
-    Once per user, kind and key, however often it is called and by how many at once: so callers
-    tell in the transaction of the fact itself, or derive it again from the rows. Who is not an
-    active member with the kind's permission gets nothing. `always` are members who are told in
-    the product whatever they chose. `values` make the sentence when it is read; `path` is
-    within the workspace ("quarters/2026-Q1/").
+    `key` names what it is about: the same kind and key is never told to anybody twice, whoever
+    asks and however often. Who is no member, or whose role is not told of the kind, hears
+    nothing; who wants to hear nothing of it is remembered as told.
     """
-    one = kind_of(kind)
-    with company_context(company.pk), transaction.atomic():
-        members = Membership.objects.filter(
-            user__is_active=True, role__in=[role.value for role in roles_with(one.permission)]
-        )
-        if user_ids is not None:
-            members = members.filter(user_id__in={*user_ids, *always})
-        people = dict(members.values_list("pk", "user_id"))
-        if not people:
-            return 0
-        chosen = {
-            row.membership_id: (row.shown, row.mailing)
-            for row in NotificationChoice.objects.filter(kind=kind, membership_id__in=people)
-        }
-        rows = []
-        for member_id, user_id in sorted(people.items(), key=lambda pair: pair[1]):
-            shown, mailing = chosen.get(member_id, (one.shown, one.mailing))
-            shown = shown or user_id in always
-            if shown or mailing != Mailing.OFF:
-                rows.append((user_id, shown, mailing))
-        known = set(
-            Notification.objects.filter(
-                kind=kind, key=key, user_id__in=[row[0] for row in rows]
-            ).values_list("user_id", flat=True)
-        )
-        new = [
+    of_kind = KINDS[kind]
+    members = [
+        member
+        for member in Membership.objects.filter(
+            user_id__in=set(user_ids), user__is_active=True
+        ).order_by("pk")
+        if Role(member.role) in of_kind.roles
+    ]
+    known = set(Notification.objects.filter(kind=kind, key=key).values_list("user_id", flat=True))
+    new = [member for member in members if member.user_id not in known]
+    if not new:
+        return 0
+    chosen: dict[int, dict[str, NotificationChoice]] = {}
+    for choice in NotificationChoice.objects.filter(kind=kind):
+        chosen.setdefault(choice.membership_id, {})[kind] = choice
+    rows = []
+    for member in new:
+        shown, mailing = wanted(of_kind, chosen.get(member.pk, {}))
+        rows.append(
             Notification(
-                company_id=company.pk,
-                user_id=user_id,
+                user_id=member.user_id,
                 kind=kind,
                 key=key,
                 values=dict(values),
@@ -69,40 +58,49 @@ def tell(
                 shown=shown,
                 mailing=mailing,
             )
-            for user_id, shown, mailing in rows
-            if user_id not in known
-        ]
-        # Somebody else may be telling the same: the constraint decides, nobody fails.
-        Notification.objects.bulk_create(new, ignore_conflicts=True)
-        return len(new)
+        )
+    # Two who tell the same at once: the constraint keeps one row.
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
 
 
-def mark_read(*, user_id: int, news_id: int, now: datetime) -> None:
-    """One piece of the user's own news is read; again changes nothing."""
-    Notification.objects.filter(pk=news_id, user_id=user_id, read_at__isnull=True).update(
-        read_at=now
+def tell_once(
+    *,
+    company: Company,
+    kind: str,
+    key: str,
+    roles: Iterable[Role],
+    values: Mapping[str, Any],
+    path: str,
+    now: datetime,
+) -> int:
+    """Tell everybody in these roles, unless anybody was told already.
+
+    So that who joins later does not hear of what was news before.
+    """
+    if Notification.objects.filter(kind=kind, key=key).exists():
+        return 0
+    users = Membership.objects.filter(role__in=list(roles)).values_list("user_id", flat=True)
+    return tell(
+        company=company, kind=kind, key=key, user_ids=users, values=values, path=path, now=now
     )
 
 
-def mark_all_read(*, user_id: int, upto: int, now: datetime) -> int:
-    """All of the user's news up to the one of this id are read: what came since stays unread."""
-    unread = Notification.objects.filter(user_id=user_id, read_at__isnull=True, pk__lte=upto)
-    return unread.update(read_at=now)
+def mark_read(*, user_id: int, now: datetime, notification_id: int | None = None) -> int:
+    """Mark one piece of a person's own news as read, or all of them; how many were not."""
+    rows = Notification.objects.filter(user_id=user_id, read_at=None, shown=True)
+    if notification_id is not None:
+        rows = rows.filter(pk=notification_id)
+    return int(rows.update(read_at=now))
 
 
-def choose_news(*, membership: Membership, wanted: Mapping[str, tuple[bool, str]]) -> None:
-    """Keep what the member wants to hear: kind -> (in the product, mailing).
-
-    Kinds that the role may not hear of are left alone.
-    """
-    allowed = {kind.name for kind in kinds_for(Role(membership.role))}
+def choose(*, by: Actor, membership: Membership, kind: str, shown: bool, mailing: str) -> None:
+    """What a member wants to hear of a kind from now on."""
+    if kind not in KINDS or Role(membership.role) not in KINDS[kind].roles:
+        return
     with transaction.atomic():
-        for kind, (shown, mailing) in wanted.items():
-            if kind in allowed:
-                NotificationChoice.objects.update_or_create(
-                    membership=membership,
-                    kind=kind,
-                    defaults={"shown": shown, "mailing": Mailing(mailing).value},
-                )
-
-
+        NotificationChoice.objects.update_or_create(
+            membership=membership,
+            kind=kind,
+            defaults={"shown": shown, "mailing": Mailing(mailing)},
+        )
