@@ -4,6 +4,13 @@ Three questions, each answered from other sources than the row itself: does a si
 still fit the rows that it names; does a restatement differ from the version before it in just
 the fields that it tells; and do the facts that were known when a version was stored give its
 figures. `amount_open_at_end` of a restatement is that of the first version (docs/metrics.md).
+
+How independent the recount is. Its own: which facts count (read row by row from the append-only
+history, the changes of deals and the audit entries, cut at the version's time; no path cached on
+a deal, no dirty mark, no digest of the publisher). Shared with publishing: how corrections make
+a path (`pipeline.paths`), the arithmetic on the history (`metrics.calc`) and the comparison of
+figures. A fault in the arithmetic would be in both; that is held against the golden company's
+expected figures and a second implementation, not here.
 """
 
 from collections import defaultdict
@@ -42,7 +49,7 @@ RACE = timedelta(seconds=120)
 class Wrong:
     """One thing that does not fit: where, what was stored and what it should be."""
 
-    what: str  # "signature", "restatement" or "recount"
+    what: str  # "signature", "versions", "restatement" or "recount"
     quarter: str
     version: int
     segment: str
@@ -89,6 +96,7 @@ def verify_snapshots(*, company_id: int, recount: bool = True, race: timedelta =
             quarter = _stored(pipeline_id, start)
             rows += sum(len(of) for of in quarter.values())
             versions += len(quarter)
+            wrong += _numbers(quarter)
             wrong += _restatements(quarter)
             if recount:
                 if pipeline_id not in facts:
@@ -135,6 +143,16 @@ def _signature(company: Company, sign_off: SignOff) -> Iterator[Wrong]:
         yield Wrong(
             "signature", sign_off.quarter_label, version, "", "digest", made, sign_off.digest
         )
+
+
+def _numbers(versions: Versions) -> Iterator[Wrong]:
+    """Versions are numbered from 1 without a gap: is one of them gone?"""
+    one = next(iter(next(iter(versions.values())).values()))
+    for number in range(1, max(versions)):
+        if number not in versions:
+            yield Wrong(
+                "versions", one.quarter_label, number, "", "row", "none", "at least one row"
+            )
 
 
 def _restatements(versions: Versions) -> Iterator[Wrong]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -271,6 +272,63 @@ def test_versions_and_signatures_come_back_from_a_dump_and_still_verify(tmp_path
     assert (verified.wrong, verified.unproved) == ((), ())
     assert verified.signatures == 1
     assert verified.versions >= 2  # quarters that ended since were closed at loading
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_changed_and_removed_by_the_owner_of_the_tables_are_found(
+    owner_connection: Any,
+) -> None:
+    with closed_quarter() as (small, won, *_deals):
+        signs(small)
+        for day, amount in ((2, 1700), (3, 1900)):
+            change_deal(
+                by=BY, deal_id=won.deal_id, now=at(f"2026-05-0{day}"), amount=Decimal(amount)
+            )
+            sweep(small, f"2026-05-0{day}T13:00")
+        with transaction.atomic():
+            assert versions() == [1, 2, 3]
+        assert wrongs(small) == []
+
+        place = "WHERE quarter_start = %s AND segment = 'all' AND version = %s"
+        owner_connection.execute(
+            "UPDATE metrics_snapshot SET figures = jsonb_set(figures, '{won}', '2'),"
+            f" digest = 'made to fit' {place}",
+            [Q1, 1],
+        )
+        found = {(what, version, field) for what, _q, version, _s, field in wrongs(small)}
+        # A signed figure, and one that the next version did not tell as changed.
+        assert found == {
+            ("signature", 1, "digest"),
+            ("restatement", 2, "won"),
+            ("recount", 1, "won"),
+        }
+        said = io.StringIO()
+        with pytest.raises(CommandError, match="3 values"):
+            call_command("verify_snapshots", "--company", "small", stdout=said)
+        assert "small: recount, 2026-Q1 version 1 all: won is 2, should be 1" in said.getvalue()
+
+        owner_connection.execute(
+            "UPDATE metrics_snapshot SET figures = jsonb_set(figures, '{won}', '1')"
+            f" {place}",
+            [Q1, 1],
+        )
+        assert wrongs(small) == []
+        owner_connection.execute(
+            "DELETE FROM metrics_snapshot WHERE quarter_start = %s AND version = 2", [Q1]
+        )
+        assert ("versions", "2026-Q1", 2, "", "row") in wrongs(small)
+        owner_connection.execute(f"DELETE FROM metrics_snapshot {place}", [Q1, 1])
+        assert ("signature", "2026-Q1", 1, "all", "row") in wrongs(small)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_signature_rewritten_by_the_owner_of_the_tables_is_found(owner_connection: Any) -> None:
+    with closed_quarter() as (small, *_deals):
+        signed = signs(small)
+        owner_connection.execute(
+            "UPDATE metrics_signoff SET digest = %s WHERE id = %s", ["0" * 64, signed.pk]
+        )
+        assert wrongs(small) == [("signature", "2026-Q1", 1, "", "digest")]
 
 
 def told_by_rows() -> list[object]:
