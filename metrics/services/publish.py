@@ -25,6 +25,7 @@ from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
 from metrics.services.causes import Cause
+from metrics.services.closing import was_recorded_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,14 @@ def _publish_final(
                 [company.pk, computed.pipeline_id, computed.quarter.start],
             )
             removed = cursor.rowcount
-        imported = not newest and (now - computed.as_of).days >= 1
+        imported = (
+            not newest
+            and (now - computed.as_of).days >= 1
+            # A worker that was down all the time has written nothing; people have.
+            and not was_recorded_before(
+                company=company, pipeline_id=computed.pipeline_id, instant=computed.as_of
+            )
+        )
         figures = _made(computed, list(digests))
         rows = [(segment, _text(figures[segment]), digests[segment], "{}") for segment in digests]
         _insert(company, computed, now, 1, imported, rows)

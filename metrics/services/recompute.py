@@ -36,7 +36,9 @@ from metrics.readers import (
     stages_of,
 )
 from metrics.services.causes import Cause, facts_since
+from metrics.services.closing import Closings
 from metrics.services.publish import Computed, Published, publish
+from metrics.services.sweep import is_due
 from metrics.services.usual_days import refresh_usual_days
 from pipeline.models import DirtyQuarter, Pipeline
 
@@ -124,7 +126,7 @@ def recompute_quarter(
         )
         if row is None:
             return None
-        due = row.due_at is not None and row.due_at <= now
+        due = is_due(row.due_at, now)
         if not (force or due or row.gen > row.done_gen):
             return None
         company = Company.objects.get(pk=company_id)
@@ -162,6 +164,7 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
         first_day = first_opened_on(company=company)
         for pipeline_id in _pipelines():
             frames = [_frame(company, pipeline_id, quarter, now) for quarter in quarters]
+            closings = Closings(company, pipeline_id)
             for stages, zone in dict.fromkeys((frame.stages, frame.zone) for frame in frames):
                 history = read_history(
                     company=company, pipeline_id=pipeline_id, stages=stages, zone=zone
@@ -170,7 +173,7 @@ def recompute_all(*, company_id: int, now: datetime) -> list[Recomputed]:
                 asked = [(f.quarter, moment(f.as_of, zone or company.zone)) for f in of_list]
                 tables = quarter_tables(history, asked, rates)
                 for table, frame in zip(tables, of_list, strict=True):
-                    published = _publish(company, frame, table, first_day, now)
+                    published = _publish(company, frame, table, first_day, now, closings)
                     tally = done[frame.quarter.start]
                     tally[0] += published.written
                     tally[1] += published.removed
@@ -204,7 +207,8 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
         )
         as_of = moment(frame.as_of, frame.zone or company.zone)
         table = quarter_table(history, quarter, as_of, rates)
-        published = _publish(company, frame, table, first_day, now)
+        closings = Closings(company, pipeline_id)
+        published = _publish(company, frame, table, first_day, now, closings)
         written += published.written
         removed += published.removed
         restated = restated or published.restated
@@ -265,26 +269,48 @@ def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) 
 
 
 def _publish(
-    company: Company, frame: _Frame, table: QuarterTable, first_day: date | None, now: datetime
+    company: Company,
+    frame: _Frame,
+    table: QuarterTable,
+    first_day: date | None,
+    now: datetime,
+    closings: Closings,
 ) -> Published:
-    quarter = frame.quarter
-    computed = Computed(
-        pipeline_id=frame.pipeline_id,
-        quarter=quarter,
-        status=frame.status,
-        first=first_day is not None and quarter.start <= first_day < quarter.end,
-        as_of=frame.as_of,
-        definitions=frame.definitions,
-        stages=table.stages,
-        days=table.days,
-        figures=SegmentRows(table),
-    )
+    """Publish what was computed; a quarter that closes late first as it was at its midnight.
+
+    So a worker that slept over the midnight, while people went on entering moves, leaves the
+    versions of one that did not.
+    """
+    quarter, since = frame.quarter, frame.since or frame.as_of
 
     def cause() -> Cause:
-        since = frame.since or frame.as_of
         return facts_since(company=company, since=since, as_of=frame.as_of)
 
-    return publish(company=company, computed=computed, now=now, cause=cause)
+    def computed(of: QuarterTable) -> Computed:
+        return Computed(
+            pipeline_id=frame.pipeline_id,
+            quarter=quarter,
+            status=frame.status,
+            first=first_day is not None and quarter.start <= first_day < quarter.end,
+            as_of=frame.as_of,
+            definitions=frame.definitions,
+            stages=of.stages,
+            days=of.days,
+            figures=SegmentRows(of),
+        )
+
+    closed = Published(0, 0, restated=False)
+    if frame.status == "final" and frame.since is None and company.as_of is None:
+        then = closings.table_at(
+            quarter=quarter, as_of=frame.as_of, stages=frame.stages, zone=frame.zone
+        )
+        if then is not None:
+            # `computed_at` says which facts a version knows: those of that midnight.
+            closed = publish(company=company, computed=computed(then), now=frame.as_of, cause=cause)
+    found = publish(company=company, computed=computed(table), now=now, cause=cause)
+    return Published(
+        closed.written + found.written, closed.removed + found.removed, restated=found.restated
+    )
 
 
 def _pipelines() -> list[int]:
