@@ -138,9 +138,11 @@ def test_a_rep_learns_on_own_deals_and_leadership_reads(
     form = rep.form("Add finding")
     rep.hand.tick(form.get_by_role("radio", name="Win/loss note"))
     rep.hand.write(form.get_by_label("What was learned"), "The director was away")
+    rep.hand.write(form.get_by_label("Find a deal"), "Classic 53")
+    expect(form.get_by_role("checkbox", name=re.compile("^Classic 53"))).to_be_visible()
     rep.hand.write(form.get_by_label("Find a deal"), "Classic 52")
-    # That one is Ben's: it is not among those to tie to.
-    expect(form.get_by_text("No deal is called so")).to_be_visible()
+    # The list has changed, and "Classic 52", which is Ben's, is not in it.
+    expect(form.get_by_role("checkbox", name=re.compile("^Classic 53"))).to_have_count(0)
     expect(form.get_by_role("checkbox", name=re.compile("^Classic 52"))).to_have_count(0)
     rep.hand.press(form.get_by_role("button", name="Add finding"))
     expect(own.get_by_role("heading", name="The director was away")).to_be_visible()
