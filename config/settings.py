@@ -254,6 +254,7 @@ STORAGES = {
 
 # A task carries the id of the request that sent it.
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+PUBLIC_URL = env.str("PUBLIC_URL", "")  # where people reach the product: links in letters
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")  # without it there is no /metrics
 LOGGING = logging.configuration(
     level=env.log_level("LOG_LEVEL", "INFO"), json=env.bool("LOG_JSON", False)

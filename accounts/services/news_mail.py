@@ -41,8 +41,8 @@ class _Letter:
 def send_news(*, company_id: int, now: datetime) -> int:
     """Send what waits in one company; how many letters were handed over.
 
-    Safe to run twice and side by side. Raises OSError or SMTPException when the mail server
-    cannot be reached: then nothing is marked, and the next round sends it.
+    Safe to run twice and side by side. When the mail server cannot be reached, nothing is marked
+    and the next round sends it; other companies' rounds are not held up by that.
     """
     with company_context(company_id):
         with transaction.atomic():
@@ -51,7 +51,11 @@ def send_news(*, company_id: int, now: datetime) -> int:
         if not waiting:
             return 0
         connection = get_connection()
-        connection.open()
+        try:
+            connection.open()
+        except (OSError, SMTPException) as error:
+            log.warning("news_mail_unreachable", reason=type(error).__name__)
+            return 0
         try:
             sent = 0
             for user_id in waiting:
