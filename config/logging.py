@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, Processor
 
 # PostgreSQL says beside an error which row it was about; a row holds what people wrote.
 _ROWS = re.compile(r"^(DETAIL|CONTEXT|PARAMETERS):.*(?:\n|$)", re.MULTILINE)
@@ -29,7 +29,7 @@ def without_rows(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-SHARED = [
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

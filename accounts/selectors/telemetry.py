@@ -86,7 +86,7 @@ def behind_since() -> Mapping[str, float]:
 
     Keys are "company:first day"; raises redis.RedisError where Redis does not answer.
     """
-    found: list[tuple[str, float]] = store().zrange(BEHIND, 0, -1, withscores=True)  # type: ignore[assignment]
+    found: list[tuple[str, float]] = store().zrange(BEHIND, 0, -1, withscores=True)
     return dict(found)
 
 
