@@ -109,8 +109,8 @@ def quarterly_review(asked: Asked) -> Review:
         )
         sections = [
             _velocity(found, label, before, reading),
-            _levers(velocity, style),
-            funnel(now, style),
+            _levers(velocity, found, label, reading),
+            funnel(now, [_of(found, name, label) for name in SEGMENTS[1:]], style),
             danger(company, asked.pipeline_id, asked.quarter, now, stages, style),
             experiments_of(company, asked.pipeline_id, asked.quarter, asked.today, style),
             readiness(checks),
@@ -213,6 +213,7 @@ def _velocity(
             columns=(
                 Column(_("Deals"), numeric=False),
                 Column(_("Velocity a day"), "velocity"),
+                # xgettext:no-python-format
                 Column(_("95% from"), "velocity", where="file"),
                 Column(_("95% to"), "velocity", where="file"),
                 Column(wording.number_name(now.number_of), "number-of-deals"),
@@ -249,7 +250,12 @@ def _velocity_row(
     )
 
 
-def _levers(page: VelocityPage | None, style: Style) -> Section:
+def _levers(
+    page: VelocityPage | None,
+    found: Mapping[str, Sequence[SegmentFigures]],
+    label: str,
+    reading: Reading,
+) -> Section:
     movement = page.movement if page else None
     steps = movement.steps if movement else ()
     if movement is None or not steps:
@@ -265,19 +271,16 @@ def _levers(page: VelocityPage | None, style: Style) -> Section:
             ),
         )
         table = Table(
-            title=_("What moved velocity"),
+            title=_("Effect of each lever"),
             columns=(
-                Column(_("Lever"), numeric=False),
-                Column(_("Effect on velocity a day"), "levers"),
+                Column(_("Effect on velocity a day"), "levers", numeric=False),
+                *(Column(segment_text(name), "levers") for name in SEGMENTS),
             ),
             rows=tuple(
-                (
-                    Cell(step.name),
-                    Cell(step.text, step.value, "money", "better" if step.better else "worse"),
-                )
-                for step in steps
+                (Cell(step.name), *(_effect(found, name, label, place, reading) for name in SEGMENTS))
+                for place, step in enumerate(steps)
             ),
-            note=_("The effects add up exactly to the difference."),
+            note=_("In each column the effects add up exactly to the difference."),
         )
     if movement is not None and movement.mix:
         sentences = (*sentences, plain(movement.mix))
@@ -289,6 +292,22 @@ def _levers(page: VelocityPage | None, style: Style) -> Section:
         pictures=("levers",) if steps else (),
         table=table,
     )
+
+
+def _effect(
+    found: Mapping[str, Sequence[SegmentFigures]],
+    segment: str,
+    label: str,
+    place: int,
+    reading: Reading,
+) -> Cell:
+    """What the lever at `place` did in a segment, in money a day."""
+    figures = _of(found, segment, label)
+    steps = steps_of(figures.levers if figures else None, reading)
+    if not steps:
+        return Cell(_("not computable"), None, "money")
+    step = steps[place]
+    return Cell(step.text, step.value, "money", "better" if step.better else "worse")
 
 
 def _bets(written: Written) -> Section:

@@ -35,8 +35,11 @@ def _path(company: Company, name: str, **of: int) -> str:
     return reverse(f"metrics:{name}", kwargs={"company_slug": company.slug, **of})
 
 
-def funnel(now: SegmentFigures, style: Style) -> Section:
-    """Where deals went on and where they were lost, of all deals."""
+def funnel(
+    now: SegmentFigures, channels: Sequence[SegmentFigures | None], style: Style
+) -> Section:
+    """Where deals went on and where they were lost: of all deals, and how many of the inbound and
+    the outbound ones went on."""
     opened = now.stages[0].cohort_reached if now.stages else now.opened
     sentence = ngettext(
         "Of {n} deal opened in the quarter {won} was won by then.",
@@ -55,22 +58,38 @@ def funnel(now: SegmentFigures, style: Style) -> Section:
                 Column(_("Stage"), numeric=False),
                 Column(_("Reached"), "funnel"),
                 Column(_("Went on"), "exit-conversion"),
+                # xgettext:no-python-format
                 Column(_("95% from"), "exit-conversion", where="file"),
                 Column(_("95% to"), "exit-conversion", where="file"),
+                Column(_("Inbound"), "exit-conversion"),
+                Column(_("Outbound"), "exit-conversion"),
                 Column(_("Usual loss"), "danger-points"),
                 Column(_("Lost here"), "funnel"),
                 Column(_("Value lost"), "value-lost"),
                 Column(_("Median days"), "time-in-stage"),
                 Column(_("Verdict"), "danger-points", numeric=False),
             ),
-            rows=tuple(_stage(stage, style) for stage in now.stages),
-            note=_("Reached counts the deals opened in the quarter; the rest what happened in it."),
+            rows=tuple(_stage(stage, channels, style) for stage in now.stages),
+            note=_(
+                "Reached counts the deals opened in the quarter; the rest what happened in it."
+                " Inbound and outbound say how many of them went on."
+            ),
         ),
     )
 
 
-def _stage(stage: StageFigures, style: Style) -> tuple[Cell, ...]:
-    exits = stage.advanced + stage.lost_at
+def _went_on(stage: StageFigures | None, style: Style) -> Cell:
+    exits = stage.advanced + stage.lost_at if stage else 0
+    if stage is None or not exits:
+        return Cell(_("none left"), None, "share")
+    return share(
+        stage.exit_conversion, style, text=formats.rate_of(stage.advanced, exits, style)
+    )
+
+
+def _stage(
+    stage: StageFigures, channels: Sequence[SegmentFigures | None], style: Style
+) -> tuple[Cell, ...]:
     low, high = stage.exit_interval or (None, None)
     usual = (stage.usual_advanced or 0) + (stage.usual_lost_at or 0)
     usual_share = (stage.usual_lost_at or 0) / usual if usual else None
@@ -78,19 +97,21 @@ def _stage(stage: StageFigures, style: Style) -> tuple[Cell, ...]:
     return (
         Cell(stage.name),
         count(stage.cohort_reached, style),
-        share(
-            stage.exit_conversion,
-            style,
-            text=formats.rate_of(stage.advanced, exits, style) if exits else _("none left"),
-        ),
+        _went_on(stage, style),
         Cell("", low, "share"),
         Cell("", high, "share"),
+        *(_went_on(_same(stage, channel), style) for channel in channels),
         Cell(usual_loss(stage, style) or _("no usual yet"), usual_share, "share"),
         count(stage.lost_at, style),
         money(stage.value_lost, style, none=_("no amounts")),
         days(stage.days_median, style, none=_("none")),
         Cell(word, tone=stage.verdict),
     )
+
+
+def _same(stage: StageFigures, of: SegmentFigures | None) -> StageFigures | None:
+    found = of.stages if of else ()
+    return next((other for other in found if other.position == stage.position), None)
 
 
 def danger(
@@ -101,13 +122,14 @@ def danger(
     stages: QuarterStages | None,
     style: Style,
 ) -> Section:
-    """The danger points that the team worked on in the quarter, each with its best findings."""
+    """What lost more than usual, and the danger points that the team had or opened because of
+    this quarter, each with its best findings. A stage that nobody took on has its findings too."""
     since, until = (local_midnight(day, company.zone) for day in (quarter.start, quarter.end))
     points = (
         DangerPoint.objects.filter(
             Q(closed_at=None) | Q(closed_at__gte=since),
+            Q(opened_at__lt=until) | Q(opened_quarter=quarter.label),
             pipeline_id=pipeline_id,
-            opened_at__lt=until,
         )
         .select_related("stage", "owner")
         .order_by("opened_at", "pk")
@@ -115,6 +137,7 @@ def danger(
     known = all_stages()
     best = _best_findings(pipeline_id, quarter, known)
     items = [_point(company, p, now, stages, best, known, style) for p in points]
+    taken = not items
     worst = [row for row in danger_rows(now, style) if row.verdict in ("danger", "watch")][:3]
     sentences = tuple(
         _("{word}: {stage}. {line}. {worth}")

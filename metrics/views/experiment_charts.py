@@ -34,13 +34,17 @@ def change(page: ExperimentPage, figures: ExperimentFigures, bar: Bar, *, style:
     marks = () if bar.target is None else (Mark(bar.target, bar.target_text, target=True),)
     rows = [
         (_("Change"), units.effect(primary.effect), ""),
+        # xgettext:no-python-format
         (_("50% interval"), "", units.span(primary.half)),
+        # xgettext:no-python-format
         (_("95% interval, one look"), "", units.span(primary.interval)),
+        # xgettext:no-python-format
         (_("95% interval, always valid"), "", units.span(primary.always_valid)),
     ]  # fmt: skip
     return interval(
         name="change",
         title=_("Change of {measure}").format(measure=page.measured),
+        # xgettext:no-python-format
         reading=_("{effect}, 95% for one look {span}, always valid {always}.").format(
             effect=units.effect(primary.effect),
             span=units.span(primary.interval),
