@@ -86,13 +86,13 @@ def behind_since() -> Mapping[str, float]:
 
     Keys are "company:first day"; raises redis.RedisError where Redis does not answer.
     """
-    found: list[tuple[str, float]] = store().zrange(BEHIND, 0, -1, withscores=True)
+    found: list[tuple[str, float]] = store().zrange(BEHIND, 0, -1, withscores=True)  # type: ignore[assignment]
     return dict(found)
 
 
 def messages_waiting() -> int:
     """Messages that no worker has taken yet."""
-    return int(store().llen("celery"))  # type: ignore[arg-type]
+    return int(store().llen("celery"))
 
 
 def failures_of(company_id: int) -> tuple[Failure, ...] | None:
