@@ -190,6 +190,33 @@ def test_what_was_recorded_while_it_was_computed_may_have_come_before_or_after()
         assert verify_snapshots(company_id=small.company.pk).wrong == ()
 
 
+def test_a_signed_quarter_outlives_a_late_loss_and_a_deal_that_comes_back() -> None:
+    with closed_quarter() as (small, _won, lost, left):
+        signed = signs(small)
+        with transaction.atomic():
+            before = told_by_rows()
+        # The deal that was lost in Q1 comes back in Q3: nothing of Q1 moves.
+        small.moves(lost.deal_id, small.met, "2026-07-20")
+        sweep(small, "2026-07-20T13:00")
+        with transaction.atomic():
+            assert told_by_rows() == before
+        # A loss of Q1 is entered in August, and swept twice: one version, and why.
+        small.moves(left.deal_id, small.lost, "2026-03-28", now="2026-08-03")
+        sweep(small, "2026-08-03T13:00")
+        sweep(small, "2026-08-04")
+        with transaction.atomic():
+            assert versions() == [1, 2]
+            row = Snapshot.objects.get(quarter_start=Q1, segment="all", version=2)
+            assert row.cause["fields"]["lost"] == [1, 2]
+            assert [fact["what"] for fact in row.cause["facts"]] == ["move"]
+            told = [row for row in told_by_rows() if row[1] == 1]
+            assert told == before  # what was signed is there, word for word
+            back = SignOff.objects.get()
+            assert (back.digest, back.versions) == (signed.digest, signed.versions)
+        found = verify_snapshots(company_id=small.company.pk, race=NO_RACE)
+        assert (found.wrong, found.unproved, found.signatures) == ((), (), 1)
+
+
 def test_a_rep_is_read_from_the_deal_and_not_from_today() -> None:
     with closed_quarter() as (small, won, *_deals):
         with transaction.atomic():
@@ -308,8 +335,7 @@ def test_rows_changed_and_removed_by_the_owner_of_the_tables_are_found(
         assert "small: recount, 2026-Q1 version 1 all: won is 2, should be 1" in said.getvalue()
 
         owner_connection.execute(
-            "UPDATE metrics_snapshot SET figures = jsonb_set(figures, '{won}', '1')"
-            f" {place}",
+            f"UPDATE metrics_snapshot SET figures = jsonb_set(figures, '{{won}}', '1') {place}",
             [Q1, 1],
         )
         assert wrongs(small) == []
@@ -331,7 +357,7 @@ def test_a_signature_rewritten_by_the_owner_of_the_tables_is_found(owner_connect
         assert wrongs(small) == [("signature", "2026-Q1", 1, "", "digest")]
 
 
-def told_by_rows() -> list[object]:
+def told_by_rows() -> list[tuple[Any, ...]]:
     names = ("segment", "version", "status", "as_of", "computed_at", "figures", "cause__fields")
     rows = Snapshot.objects.filter(quarter_start=Q1).order_by("segment", "version")
     return list(rows.values_list(*names))
