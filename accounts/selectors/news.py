@@ -47,6 +47,14 @@ _KINDS = (
         mailing=Mailing.DIGEST,
     ),
     NewsKind(
+        "signature_restated",
+        _("What you signed is restated"),
+        _("{quarter}, which you signed, was restated. What was signed stays as it was."),
+        "circle-alert",
+        READERS,
+        mailing=Mailing.AT_ONCE,
+    ),
+    NewsKind(
         "danger_worse",
         _("A stage loses more than usual"),
         _("{stage} loses clearly more than usual in {quarter}: {lost} of {exits} lost."),

@@ -6,7 +6,7 @@ nothing: the same rows give the same news, once.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
@@ -18,7 +18,7 @@ from accounts.services.notifications import tell, tell_once
 from accounts.tenancy.context import company_context
 from metrics.calc.danger_states import OPEN
 from metrics.calc.segments import ALL
-from metrics.models import DangerPoint, Experiment, ExperimentResult
+from metrics.models import DangerPoint, Experiment, ExperimentResult, SignOff
 from metrics.selectors.danger import stage_steps
 from metrics.selectors.figures import default_pipeline, figures_of
 from pipeline.models import ImportBatch, Material
@@ -64,18 +64,33 @@ def _quarters(company: Company, now: datetime) -> int:
         cursor.execute(_VERSIONS, [company.pk, now - _RECENT])
         found = cursor.fetchall()
     told = 0
-    for pipeline_id, _start, label, version, _at, segments, fields in found:
+    for pipeline_id, start, label, version, at, segments, fields in found:
         final = version == 1
+        of = {"company": company, "key": f"{pipeline_id}:{label}:{version}", "now": now}
         told += tell_once(
-            company=company,
             kind="quarter_final" if final else "quarter_restated",
-            key=f"{pipeline_id}:{label}:{version}",
             roles=OVERSEERS,
             values={"quarter": label, "figures": int(fields or segments)},
             path=_page(company, "quarter_review" if final else "quarter_restatements", label=label),
-            now=now,
+            **of,
         )
+        if not final:
+            told += tell(
+                kind="signature_restated",
+                user_ids=_signers(pipeline_id, start, before=at),
+                values={"quarter": label},
+                path=_page(company, "quarter", label=label),
+                **of,
+            )
     return told
+
+
+def _signers(pipeline_id: int, start: date, *, before: datetime) -> list[int]:
+    """Who had signed or countersigned a quarter before it was restated."""
+    signed = SignOff.objects.filter(
+        pipeline_id=pipeline_id, quarter_start=start, at__lt=before, by__isnull=False
+    )
+    return list(signed.values_list("by_id", flat=True))
 
 
 def _owner_or_managers(owner_id: int | None) -> Iterable[int]:

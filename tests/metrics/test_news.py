@@ -5,13 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import transaction
 
-from accounts.models import Notification
+from accounts.actors import Actor
+from accounts.models import Notification, User
 from accounts.roles import Role
 from accounts.services.companies import add_member
 from accounts.tenancy.context import company_context
 from metrics.models import ExperimentResult
 from metrics.services.news import tell_news
 from metrics.services.recompute import recompute_quarter
+from metrics.services.sign_offs import sign_quarter
 from metrics.services.sweep import behind
 from metrics.tasks import news
 from pipeline.models import ImportBatch, Material
@@ -64,6 +66,29 @@ def test_a_quarter_becomes_final_and_is_restated_each_told_once() -> None:
             assert one is not None
             assert one.values["figures"] > 3
             assert one.path.endswith("/quarters/2026-Q1/restatements/")
+
+
+def test_who_signed_is_told_of_a_restatement_apart() -> None:
+    with small_company() as small:
+        member(small, "m@x.example", Role.MANAGER)
+        member(small, "o@x.example", Role.OWNER)
+        deal = small.opens("2026-02-02")
+        sweep(small, "2026-02-02T13:00")
+        sweep(small, "2026-04-09")
+        with transaction.atomic():
+            user = User.objects.get(email="m@x.example")
+            sign_quarter(
+                by=Actor(user.pk, user.email, Role.MANAGER),
+                now=at("2026-04-09T14:00"),
+                pipeline_id=small.pipeline_id,
+                quarter_start=date(2026, 1, 1),
+            )
+        small.moves(deal.deal_id, small.lost, "2026-03-20", now="2026-04-10")
+        sweep(small, "2026-04-10T13:00")
+        for _ in range(2):
+            tells(small.company.pk, at("2026-04-10T13:00"))
+        found = [row for row in told(small.company.pk) if row[0] == "signature_restated"]
+        assert found == [("signature_restated", "2026-Q1", "m@x.example")]
 
 
 def test_what_was_imported_or_is_long_past_is_no_news() -> None:
