@@ -89,9 +89,35 @@ def assign_deals(*, experiment: Experiment, history: History, now: datetime, by:
         found = found.filter(opened_on__lt=experiment.ends_on)
     # By id: the order in which they were entered here.
     fresh = found.order_by("pk").values_list("pk", "source__channel")
+    return _draw_deals(
+        experiment, [(deal, channel, now) for deal, channel in fresh], now=now, by=by
+    )
+
+
+def assign_as_opened(
+    *, experiment: Experiment, opened: Sequence[tuple[int, str | None, datetime]], now: datetime
+) -> int:
+    """Give deals of a history that is loaded whole the arms they would have got when they opened.
+
+    `opened` has the id, the channel and the instant of opening of every deal since the start, in
+    that order, also of those that closed since: to leave them out would compare the slow ones.
+    How many got one. In the caller's transaction, which holds the experiment.
+    """
+    taken = set(_of_deals(experiment))
+    fresh = [row for row in opened if row[0] not in taken]
+    return _draw_deals(experiment, fresh, now=now, by=BY)
+
+
+def _draw_deals(
+    experiment: Experiment,
+    fresh: Sequence[tuple[int, str | None, datetime]],
+    *,
+    now: datetime,
+    by: Actor,
+) -> int:
     numbers = _places(experiment)
     rows = []
-    for deal, channel in fresh:
+    for deal, channel, at in fresh:
         stratum = channel or UNKNOWN
         already = numbers.get(stratum, 0)
         numbers[stratum] = already + 1
@@ -102,7 +128,7 @@ def assign_deals(*, experiment: Experiment, history: History, now: datetime, by:
                 arm=_STORED[calc.assign_next(str(experiment.seed), stratum, already)],
                 stratum=stratum,
                 number=already + 1,
-                assigned_at=now,
+                assigned_at=at,
             )
         )
     return _write(experiment, rows, now=now, by=by)

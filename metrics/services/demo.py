@@ -24,6 +24,7 @@ from accounts.services.companies import add_member, create_user
 from accounts.tenancy.context import company_context
 from metrics.calc import simulate
 from metrics.calc.simulate import SimulatedDeal, Simulation
+from metrics.services.demo_experiments import add_experiments
 from metrics.services.demo_learning import add_learning
 from metrics.services.recompute import recompute_all
 from pipeline.importers import exchange, exchange_write
@@ -124,6 +125,7 @@ def make_demo(*, seed: int, as_of: datetime, now: datetime) -> Demo:
         recompute_all(company_id=company.pk, now=now)
         with company_context(company.pk):
             add_learning(company=company, members=members, as_of=as_of)
+            add_experiments(company=company, members=members, as_of=as_of)
     return Demo(len(business.deals), len(business.moves), len(business.activities), notes)
 
 

@@ -205,10 +205,13 @@ def put_back_draft(*, by: Actor, now: datetime, experiment_id: int) -> Experimen
 
 
 @retry_deadlocks
-def start_experiment(*, by: Actor, now: datetime, experiment_id: int, version: int) -> Experiment:
+def start_experiment(
+    *, by: Actor, now: datetime, experiment_id: int, version: int, seed: int | None = None
+) -> Experiment:
     """Start a draft: fixes the question, the days of follow-up and the seed, and draws the reps.
 
-    DomainError with every sentence of what is missing. Started already, nothing happens.
+    Pages leave `seed` to chance. DomainError with every sentence of what is missing. Started
+    already, nothing happens.
     """
     check_role(by)
     with transaction.atomic():
@@ -230,7 +233,7 @@ def start_experiment(*, by: Actor, now: datetime, experiment_id: int, version: i
             experiment, "state", "started_at", "follow_up_days", "baseline_start", "baseline_end"
         )  # fmt: skip
         if experiment.design != Experiment.Design.BEFORE_AFTER:
-            _draw(experiment, by, now)
+            _draw(experiment, by, now, seed)
         fixed = kept({field: getattr(experiment, field) for field in FIXED})
         note(
             experiment,
@@ -251,13 +254,13 @@ def start_experiment(*, by: Actor, now: datetime, experiment_id: int, version: i
     return experiment
 
 
-def _draw(experiment: Experiment, by: Actor, now: datetime) -> None:
+def _draw(experiment: Experiment, by: Actor, now: datetime, seed: int | None) -> None:
     """Fix the seed, and with it the arms of the reps; deals follow as they open.
 
     A seed that leaves an arm of reps empty is drawn again: of two reps each gets one.
     """
-    for _attempt in range(_DRAWS):
-        experiment.seed = secrets.randbelow(_SEEDS)
+    for attempt in range(_DRAWS):
+        experiment.seed = secrets.randbelow(_SEEDS) if seed is None else seed + attempt
         experiment.save(update_fields=["seed"])
         if experiment.design == Experiment.Design.ARMS_BY_DEAL:
             return

@@ -13,7 +13,10 @@ from accounts.selectors.companies import company_id_of
 from accounts.selectors.memberships import workspaces_of
 from accounts.tenancy.context import company_context
 from metrics.models import (
+    Assignment,
     DangerPoint,
+    Experiment,
+    ExperimentResult,
     Finding,
     Guide,
     RecordedChange,
@@ -153,6 +156,37 @@ def test_the_team_has_learned_something(made):
         assert not Review.objects.exists()
         assert not Finding.objects.exists()
         assert not Contact.objects.exists()
+
+
+def test_experiments_stand_in_every_state_with_computed_figures(made):
+    with company_context(made):
+        rows = {row.title: row for row in Experiment.objects.all()}
+        states = sorted((row.state, row.decision or "") for row in rows.values())
+        assert states == [
+            ("decided", "adopt"),
+            ("decided", "stop"),
+            ("draft", ""),
+            ("running", ""),
+            ("running", ""),
+        ]
+        for row in rows.values():
+            kinds = set(
+                ExperimentResult.objects.filter(experiment=row).values_list("kind", flat=True)
+            )
+            if row.state == "draft":
+                assert kinds == set()
+                continue
+            assert "running" in kinds
+            assert ("follow_up" in kinds) == (row.decision == "adopt")
+            newest = ExperimentResult.objects.filter(experiment=row, kind="running").latest("day")
+            primary = newest.figures["primary"]
+            assert primary["effect"] is not None, (row.title, primary["reason"])
+        # A deal that opened since the start has an arm, whether or not it has ended since.
+        arms = Experiment.objects.get(design="arms_by_deal")
+        told = Assignment.objects.filter(experiment=arms)
+        assert set(told.values_list("arm", flat=True)) == {"test", "control"}
+        assert {"open", "lost"} <= set(told.values_list("deal__outcome", flat=True))
+        assert told.count() == Deal.objects.filter(opened_on__gte=arms.starts_on).count()
 
 
 def test_everybody_signs_in_once_and_the_neighbour_stays_apart(made, capsys):
