@@ -277,7 +277,10 @@ def _levers(
                 *(Column(segment_text(name), "levers") for name in SEGMENTS),
             ),
             rows=tuple(
-                (Cell(step.name), *(_effect(found, name, label, place, reading) for name in SEGMENTS))
+                (
+                    Cell(step.name),
+                    *(_effect(found, name, label, place, reading) for name in SEGMENTS),
+                )
                 for place, step in enumerate(steps)
             ),
             note=_("In each column the effects add up exactly to the difference."),

@@ -35,9 +35,7 @@ def _path(company: Company, name: str, **of: int) -> str:
     return reverse(f"metrics:{name}", kwargs={"company_slug": company.slug, **of})
 
 
-def funnel(
-    now: SegmentFigures, channels: Sequence[SegmentFigures | None], style: Style
-) -> Section:
+def funnel(now: SegmentFigures, channels: Sequence[SegmentFigures | None], style: Style) -> Section:
     """Where deals went on and where they were lost: of all deals, and how many of the inbound and
     the outbound ones went on."""
     opened = now.stages[0].cohort_reached if now.stages else now.opened
@@ -82,9 +80,10 @@ def _went_on(stage: StageFigures | None, style: Style) -> Cell:
     exits = stage.advanced + stage.lost_at if stage else 0
     if stage is None or not exits:
         return Cell(_("none left"), None, "share")
-    return share(
-        stage.exit_conversion, style, text=formats.rate_of(stage.advanced, exits, style)
-    )
+    rate, gap, counts = formats.rate_of(stage.advanced, exits, style).partition(" (")
+    # Where a column is narrow, "(206 of 322)" goes to the next line as a whole.
+    text = rate + gap + counts.replace(" ", "\N{NO-BREAK SPACE}")
+    return share(stage.exit_conversion, style, text=text)
 
 
 def _stage(
@@ -137,7 +136,8 @@ def danger(
     known = all_stages()
     best = _best_findings(pipeline_id, quarter, known)
     items = [_point(company, p, now, stages, best, known, style) for p in points]
-    taken = not items
+    taken = bool(items)
+    covered = {heir_of(p.stage_id, known) for p in points}
     worst = [row for row in danger_rows(now, style) if row.verdict in ("danger", "watch")][:3]
     sentences = tuple(
         _("{word}: {stage}. {line}. {worth}")
@@ -147,13 +147,19 @@ def danger(
         .strip()
         for row in worst
     )
+    for row in worst:
+        stage_id = stages.stage_id(row.position) if stages is not None else None
+        if stage_id is not None and heir_of(stage_id, known) not in covered:
+            quotes = _quotes(company, best.get(heir_of(stage_id, known), ()), style)
+            if quotes:
+                items.append(Item(title=row.name, tag=row.word, tone=row.verdict, quotes=quotes))
     return Section(
         key="danger",
         title=_("Danger points"),
         anchor="danger-points",
         sentences=sentences or (_("No stage lost clearly more than usual."),),
         items=tuple(items),
-        notes=() if items else (_("Nobody took on a danger point in this quarter."),),
+        notes=() if taken else (_("Nobody took on a danger point in this quarter."),),
     )
 
 
@@ -201,21 +207,24 @@ def _point(
     lines = [loss_line(figures, style)] if figures else []
     if point.owner:
         lines.append(_("Owner: {name}").format(name=point.owner.name or point.owner.email))
-    quotes = [
-        Quote(
-            text=finding.statement,
-            source=_source(finding, style),
-            path=_path(company, "finding", finding_id=finding.pk),
-        )
-        for finding in best.get(heir_of(point.stage_id, known), ())[:_FINDINGS]
-    ]
     return Item(
         title=title,
         tag=str(state_text(point.state).word),
         tone=figures.verdict if figures else "",
         lines=tuple(lines),
-        quotes=tuple(quotes),
+        quotes=_quotes(company, best.get(heir_of(point.stage_id, known), ()), style),
         path=_path(company, "danger_point", danger_point_id=point.pk),
+    )
+
+
+def _quotes(company: Company, best: Sequence[Finding], style: Style) -> tuple[Quote, ...]:
+    return tuple(
+        Quote(
+            text=finding.statement,
+            source=_source(finding, style),
+            path=_path(company, "finding", finding_id=finding.pk),
+        )
+        for finding in best[:_FINDINGS]
     )
 
 

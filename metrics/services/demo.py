@@ -26,6 +26,7 @@ from metrics.calc import simulate
 from metrics.calc.simulate import SimulatedDeal, Simulation
 from metrics.services.demo_experiments import add_experiments
 from metrics.services.demo_learning import add_learning
+from metrics.services.demo_review import add_review
 from metrics.services.recompute import recompute_all
 from pipeline.importers import exchange, exchange_write
 from pipeline.importers.exchange import CompanyHead, StageLine
@@ -126,6 +127,7 @@ def make_demo(*, seed: int, as_of: datetime, now: datetime) -> Demo:
         with company_context(company.pk):
             add_learning(company=company, members=members, as_of=as_of)
             add_experiments(company=company, members=members, as_of=as_of)
+            add_review(by=Actor.member(members["Hugo Bremmer"]), now=as_of)
     return Demo(len(business.deals), len(business.moves), len(business.activities), notes)
 
 
