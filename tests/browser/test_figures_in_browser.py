@@ -121,12 +121,12 @@ def test_a_stage_is_chosen_with_the_keyboard_alone(visit: Any) -> None:
     page.keyboard.press("Enter")
     for _ in range(40):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.col:nth-of-type(2)')"):
+        if page.evaluate("document.activeElement.matches('.col:nth-of-type(2) .chooses')"):
             break
     page.keyboard.press("Enter")
     page.wait_for_url("**at=2")
     page.locator("#stage-title", has_text="Held").wait_for()
-    assert page.evaluate("document.activeElement.matches('.col[aria-current=true]')")
+    assert page.evaluate("document.activeElement.matches('.chooses[aria-current=true]')")
     assert window.problems() == []
 
 
@@ -188,7 +188,7 @@ def test_everything_works_without_scripts(visit: Any) -> None:
     page.wait_for_url("**channel=inbound**")
     assert page.locator(".chip[aria-current=true]").inner_text() == "Inbound"
     page.get_by_role("link", name="Open funnel").click()
-    page.locator("a.col").nth(1).click()
+    page.locator(".col .chooses").nth(1).click()
     page.wait_for_url("**at=2")
     assert page.locator("#stage-title").inner_text().startswith("Held")
 

@@ -158,7 +158,7 @@ def test_a_rep_learns_on_own_deals_and_leadership_reads(
 
     leader = person(Role.LEADER)
     offers = re.compile(
-        r"^(Add |Open a |Take |Review this|Interview|Draw |Save as|Edit|Rename|Withdraw|Retire\b)"
+        r"^(Add |Open a |Take |Review this|Interview|Draw |Save as|Edit\b|Rename|Withdraw|Retire\b)"
     )
     with inside(company):
         finding = Finding.objects.get(statement=STATEMENT)

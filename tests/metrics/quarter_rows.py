@@ -14,7 +14,7 @@ LATER = datetime(2026, 5, 21, 10, 0, tzinfo=UTC)
 
 
 def slow_deal(workspace: Workspace, name: str = "Slow one") -> int:
-    """A deal that was opened in Q1 2026 and is still open; known before Q1 was closed."""
+    """A deal that was opened in Q1 2026 and is still open; entered with the rest of the world."""
     with company_context(workspace.company.pk):
         return open_deal(
             by=OPERATOR,
@@ -22,7 +22,7 @@ def slow_deal(workspace: Workspace, name: str = "Slow one") -> int:
             stage_id=workspace.stages["Held"].pk,
             name=name,
             occurred_at=datetime(2026, 2, 10, 9, tzinfo=UTC),
-            now=datetime(2026, 2, 10, 9, tzinfo=UTC),
+            now=NOW,
             rep_id=workspace.reps["Ada"].pk,
             source_id=workspace.sources["Website"].pk,
         ).deal_id

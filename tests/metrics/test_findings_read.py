@@ -208,7 +208,7 @@ def test_as_many_queries_for_a_hundred(inside: World) -> None:
         for n in range(more):
             make_finding(inside.a, statement=f"{more} {n}", deals=["lost early"], theme=f"T{n % 7}")
         with CaptureQueriesContext(connection) as captured:
-            at(inside, "Held", segment="channel=inbound", limit=100)
+            at(inside, "Held", segment="channel=inbound", limit=5)
             themes_by_stage(company=inside.a.company, pipeline_id=inside.a.pipeline.pk, today=TODAY)
             coverage(company=inside.a.company, pipeline_id=inside.a.pipeline.pk)
         counts.append(len(captured))

@@ -254,8 +254,8 @@ def test_hostile_names_are_escaped_in_sentences() -> None:
         at=None, reading=Reading(STYLE),
     )  # fmt: skip
     assert page is not None
-    assert "<script>" not in page.lede
-    assert "&lt;script&gt;" in page.lede
+    assert "<script>" not in page.lede.linked
+    assert "&lt;script&gt;" in page.lede.linked
 
 
 def test_the_trend_keeps_eight_quarters_and_says_what_is_missing() -> None:

@@ -220,6 +220,11 @@ def test_a_former_key_still_shows_the_token(world: World, settings: Any) -> None
         assert token_of(TrackedLink.objects.get()) == token
 
 
+def told(answer: HttpResponse) -> dict[str, str]:
+    """What its headers say of the link; the number of the request says nothing."""
+    return {name: value for name, value in answer.items() if name != "X-Request-ID"}
+
+
 def test_unknown_revoked_and_malformed_are_one_answer(world: World) -> None:
     token = made(world.a)
     with inside(world.a):
@@ -232,7 +237,7 @@ def test_unknown_revoked_and_malformed_are_one_answer(world: World) -> None:
     for answer in answers:
         assert answer.status_code == 404
         assert answer.content == first.content
-        assert answer.headers == first.headers
+        assert told(answer) == told(first)
         assert not answer.cookies
     text = first.content.decode()
     for word in ("alpha", "Alpha", "Case", "Acme", "Leverpoint", "workspace"):
