@@ -159,7 +159,11 @@ def danger(
         anchor="danger-points",
         sentences=sentences or (_("No stage lost clearly more than usual."),),
         items=tuple(items),
-        notes=() if taken else (_("Nobody took on a danger point in this quarter."),),
+        notes=(
+            (_("States and owners are those of today."),)
+            if taken
+            else (_("Nobody took on a danger point in this quarter."),)
+        ),
     )
 
 
@@ -259,7 +263,7 @@ def experiments_of(
         result = " ".join(part for part in (row.effect, row.interval, row.certainty) if part)
         lines = [
             _("{measure}, {segment}, {days}").format(
-                measure=row.measure, segment=row.segment, days=row.days
+                measure=row.lever, segment=row.segment, days=row.days
             ),
             result or _("Nothing has been computed yet."),
         ]
@@ -315,6 +319,7 @@ def readiness(checks: Sequence[Check]) -> Section:
         title=_("Can we trust the data?"),
         anchor="",
         sentences=(said,),
+        notes=(_("Checked in the data as they are today. The figures above are as stored."),),
         table=Table(
             title=_("Readiness of the data"),
             columns=(
