@@ -139,6 +139,7 @@ def test_a_deal_stays_in_the_arm_of_its_first_rep_and_changed_hands_are_told() -
         reps = team_of(small, "North", "a", "b")
         experiment = running(small, design="arms_by_rep")
         arms = draw(experiment)
+        assert sorted(arms[rep] for rep in reps) == ["control", "test"]  # a team of two is split
         deals = {rep: small.opens("2026-04-07", rep_id=rep).deal_id for rep in reps}
         given = deals[reps[0]]
         change_deal(by=BY, deal_id=given, now=at("2026-04-09"), rep_id=reps[1])

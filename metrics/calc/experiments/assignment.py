@@ -3,7 +3,9 @@
 Permuted blocks within strata (Zelen 1974, Journal of Chronic Diseases 27, 365-375): every four
 consecutive units of a stratum are two of each arm in an order drawn from SHA-256 of seed, stratum
 and block. So a deal that opens next month gets its arm from the seed and its number in its
-stratum, before anything is known of how it ends, and anyone with the seed can check it.
+stratum, before anything is known of how it ends, and anyone with the seed can check it. Units
+that are all known at the start, such as reps, come in blocks of two: nobody can guess the next
+one, for there is none, and a team of two is split instead of being one arm in one case of three.
 """
 
 import hashlib
@@ -15,7 +17,8 @@ from scipy import stats
 
 Arm = Literal["baseline", "test"]
 
-BLOCK = 4
+BLOCK = 4  # of units that come one by one: in a block of two the second would be known
+PAIR = 2  # of units that are all known
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class Balance:
     """Whether the arms are alike in what was known at the start.
 
     `largest_gap` is the largest difference of the arms within a stratum; by construction at most
-    two for units drawn here. `p_value` (chi-square) asks whether arm and stratum hang together;
-    None with fewer than two strata or an empty arm.
+    two for units drawn here, and one where all were known. `p_value` (chi-square) asks whether
+    arm and stratum hang together; None with fewer than two strata or an empty arm.
     """
 
     baseline: int
@@ -67,16 +70,15 @@ def assign_next(seed: str, stratum: str, already: int) -> Arm:
     """The arm of the next unit of a stratum of which `already` units were assigned."""
     if already < 0:
         raise ValueError("the units assigned so far cannot be fewer than none")
-    block, place = divmod(already, BLOCK)
-    order = sorted(range(BLOCK), key=lambda spot: _draw(seed, "block", stratum, block, spot))
-    return "test" if order.index(place) < BLOCK // 2 else "baseline"
+    return _in_block(seed, "block", stratum, already, BLOCK)
 
 
 def assign_all(seed: str, units: Iterable[Unit]) -> dict[int, Arm]:
     """The arms of units that are all known at the start, such as reps: id -> arm.
 
     Within a stratum they are put in an order drawn from the seed, so that neither age nor
-    alphabet decides; the order in which they are given does not matter.
+    alphabet decides; the order in which they are given does not matter. The arms of a stratum
+    differ by one unit at most.
     """
     strata: dict[str, list[int]] = {}
     for unit in units:
@@ -84,12 +86,18 @@ def assign_all(seed: str, units: Iterable[Unit]) -> dict[int, Arm]:
     if len({number for ids in strata.values() for number in ids}) < sum(map(len, strata.values())):
         raise ValueError("a unit is named twice")
     return {
-        number: assign_next(seed, stratum, place)
+        number: _in_block(seed, "pair", stratum, place, PAIR)
         for stratum, ids in sorted(strata.items())
         for place, number in enumerate(
             sorted(ids, key=lambda number: (_draw(seed, "unit", stratum, number), number))
         )
     }
+
+
+def _in_block(seed: str, kind: str, stratum: str, already: int, size: int) -> Arm:
+    block, place = divmod(already, size)
+    order = sorted(range(size), key=lambda spot: _draw(seed, kind, stratum, block, spot))
+    return "test" if order.index(place) < size // 2 else "baseline"
 
 
 def _draw(seed: str, *what: object) -> bytes:

@@ -58,6 +58,28 @@ def test_any_arm_is_as_likely_as_the_other():
     assert stats.binomtest(of_unit_7, 1000).pvalue > 0.001
 
 
+@given(st.text(max_size=9), st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_units_that_are_all_known_differ_by_one_in_every_stratum(seed, sizes):
+    units = [
+        Unit(100 * place + n, f"team {place}")
+        for place, size in enumerate(sizes)
+        for n in range(size)
+    ]
+    arms = assign_all(seed, units)
+    assert all(abs(row.baseline - row.test) <= 1 for row in balance(units, arms).strata)
+
+
+def test_a_team_of_two_is_split_whatever_its_id_and_seed():
+    """Else the whole team is one arm in a third of all draws, and nothing can change hands."""
+    firsts = Counter()
+    for seed in range(40):
+        for team in range(40):
+            arms = assign_all(str(seed), [Unit(2 * team, str(team)), Unit(2 * team + 1, str(team))])
+            assert sorted(arms.values()) == ["baseline", "test"]
+            firsts[arms[2 * team]] += 1
+    assert stats.binomtest(firsts["test"], 1600).pvalue > 0.001
+
+
 def test_parts_of_a_seed_do_not_run_together():
     pairs = {(seed, stratum) for seed in ("a", "ab", "abb") for stratum in ("b", "bb", "")}
     drawn = {tuple(assign_next(*pair, place) for place in range(40)) for pair in pairs}
@@ -68,7 +90,7 @@ def test_balance_of_what_was_drawn():
     arms = assign_all("spring", UNITS)
     found = balance(UNITS, arms)
     assert found.baseline + found.test == 40
-    assert found.largest_gap <= BLOCK // 2
+    assert found.largest_gap <= 1
     assert [row.stratum for row in found.strata] == ["inbound", "outbound"]
     assert found.p_value > 0.5
     skewed = {unit.id: "test" if unit.stratum == "inbound" else "baseline" for unit in UNITS}
