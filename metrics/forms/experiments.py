@@ -11,6 +11,7 @@ from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
+from metrics.calc.segments import ALL
 from metrics.models import Experiment
 from metrics.selectors.experiment_choices import Choices, guardrail_values, stored_size
 from pipeline.forms.fields import DayField, KeyField, VersionField
@@ -22,6 +23,12 @@ _NUL = ProhibitNullCharactersValidator(
 FIXED_FIELDS = (
     "target", "pipeline", "segment", "direction", "design", "baseline_start", "baseline_last",
     "starts_on", "follow_up_days", "findings", "danger_points",
+)  # fmt: skip
+
+# What planning help looks at.
+QUESTION_FIELDS = (
+    "target", "pipeline", "segment", "direction", "smallest", "design", "starts_on", "last_day",
+    "baseline_start", "baseline_last", "follow_up_days",
 )  # fmt: skip
 
 
@@ -171,22 +178,46 @@ class ExperimentForm(forms.Form):
     def plan_values(self) -> dict[str, Any]:
         """What was sent, as `experiment_checks.Plan` names it. Only of a valid form."""
         given = self.cleaned_data
-        measure, stage_id = _of(given["target"])
-        rising = {"up": True, "down": False}.get(given["direction"], measure != "cycle")
-        pipeline = given.get("pipeline") or (self._pipelines[0][0] if self._pipelines else 0)
         return {
-            **{name: given[name] for name in ("title", "if_we", "then", "because", "segment")},
-            **{name: given[name] for name in ("design", "baseline_start", "starts_on")},
-            **{name: given[name] for name in ("follow_up_days", "decision_rule")},
+            **self._question(),
+            **{name: given[name] for name in ("title", "if_we", "then", "because")},
+            "decision_rule": given["decision_rule"],
+            "guardrails": tuple(_of(value) for value in guardrail_values(given)),
+            "owner_id": given["owner"],
+        }
+
+    def question(self) -> dict[str, Any] | None:
+        """What is asked so far, of a form that may lack things; None before there is a measure.
+
+        By the same names as `plan_values`; what is not said, or cannot be read, is empty.
+        """
+        self.is_valid()
+        return self._question() if self.cleaned_data.get("target") else None
+
+    def unread(self) -> tuple[str, ...]:
+        """The names of the fields of the question that say what cannot be read."""
+        return tuple(
+            str(self.fields[name].label)
+            for name in self.errors
+            if name in QUESTION_FIELDS and self.data.get(name)
+        )
+
+    def _question(self) -> dict[str, Any]:
+        given = self.cleaned_data.get
+        measure, stage_id = _of(given("target"))
+        rising = {"up": True, "down": False}.get(given("direction"), measure != "cycle")
+        pipeline = given("pipeline") or (self._pipelines[0][0] if self._pipelines else 0)
+        return {
+            **{name: given(name) for name in ("baseline_start", "starts_on", "follow_up_days")},
+            "segment": given("segment") or ALL,
+            "design": given("design") or Experiment.Design.BEFORE_AFTER,
             "pipeline_id": pipeline,
             "measure": measure,
             "stage_id": stage_id,
             "rising": rising,
-            "smallest_effect": stored_size(measure, given["smallest"]),
-            "baseline_end": _after(given["baseline_last"]),
-            "ends_on": _after(given["last_day"]),
-            "guardrails": tuple(_of(value) for value in guardrail_values(given)),
-            "owner_id": given["owner"],
+            "smallest_effect": stored_size(measure, given("smallest")),
+            "baseline_end": _after(given("baseline_last")),
+            "ends_on": _after(given("last_day")),
         }
 
 
@@ -306,7 +337,8 @@ class VersionForm(forms.Form):
 
 
 def _after(day: date | None) -> date | None:
-    return day + timedelta(days=1) if day and day < date.max else None
+    # The last day that there is stays: it is refused as too far away, and not lost.
+    return day + timedelta(days=1) if day and day < date.max else day
 
 
 def _of(value: str) -> tuple[str, int | None]:

@@ -57,12 +57,13 @@ class PlanningHelp:
     wished_text: str
     measure: Measure
     sign: int
+    taken: tuple[str, ...] = ()
     reason: str = ""
 
 
 def nothing(reason: str, measure: Measure) -> PlanningHelp:
     """No help, and why."""
-    return PlanningHelp("", "", "info", "", (), (), "", (), 0, None, "", measure, 1, reason)
+    return PlanningHelp("", "", "info", "", (), (), "", (), 0, None, "", measure, 1, (), reason)
 
 
 def planning_words(
@@ -72,11 +73,15 @@ def planning_words(
     *,
     wished: bool,
     stage: str,
+    taken: tuple[str, ...] = (),
     style: Style,
 ) -> PlanningHelp:
-    """The help in words. `wished`: an effect was asked for; `stage`: the name of `plan.stage`."""
+    """The help in words. `wished`: an effect was asked for; `stage`: the name of `plan.stage`.
+
+    `taken` says what was put in place of what the plan leaves open.
+    """
     units = Units(ground.measure, style)
-    weeks = _weeks(plan.planned_weeks, style)
+    weeks = weeks_text(plan.planned_weeks, style)
     headline, tone, icon = _headline(plan, goal, units, weeks, wished)
     return PlanningHelp(
         headline=headline,
@@ -84,7 +89,7 @@ def planning_words(
         icon=icon,
         warning=_warning(plan, goal, units, weeks) if wished else "",
         advice=_advice(plan, stage, style) if wished else (),
-        facts=_facts(plan, goal, units, wished, style),
+        facts=(_inflow(ground, style), *_facts(plan, goal, units, wished, style)),
         ground=_ground(ground, units, style),
         curve=tuple(_week(row, goal, units, wished, style) for row in plan.curve),
         planned_weeks=plan.planned_weeks,
@@ -94,10 +99,12 @@ def planning_words(
         else "",
         measure=ground.measure,
         sign=goal.sign,
+        taken=taken,
     )
 
 
-def _weeks(n: int, style: Style) -> str:
+def weeks_text(n: int, style: Style) -> str:
+    """So many weeks, in words."""
     return ngettext("{n} week", "{n} weeks", n).format(n=formats.number(n, style))
 
 
@@ -144,7 +151,7 @@ def _advice(plan: Plan, stage: str, style: Style) -> tuple[str, ...]:
     for one in plan.advice:
         if one == "longer" and plan.weeks_needed is not None:
             told.append(
-                _("Longer: {weeks} would do.").format(weeks=_weeks(plan.weeks_needed, style))
+                _("Longer: {weeks} would do.").format(weeks=weeks_text(plan.weeks_needed, style))
             )
         elif one == "larger_segment" and plan.inflow_factor is not None:
             told.append(
@@ -165,6 +172,15 @@ def _advice(plan: Plan, stage: str, style: Style) -> tuple[str, ...]:
               " bolder change.")
         )  # fmt: skip
     return tuple(told)
+
+
+def _inflow(ground: Ground, style: Style) -> PlanFact:
+    return PlanFact(
+        _("Inflow today"),
+        "experiments-planning",
+        _("{n} a week").format(n=formats.average(round(ground.per_week, 1), style)),
+        _("new cases, as in the window before"),
+    )
 
 
 def _facts(
@@ -202,7 +218,7 @@ def _facts(
             PlanFact(
                 _("Weeks that it needs"),
                 "experiments-planning",
-                _("More than five years") if needed is None else _weeks(needed, style),
+                _("More than five years") if needed is None else weeks_text(needed, style),
             ),
         ]
     return tuple(rows)
@@ -210,23 +226,17 @@ def _facts(
 
 def _ground(ground: Ground, units: Units, style: Style) -> str:
     """What the plan stands on."""
-    told = _("From the window before: {level} over {n} cases, {inflow} new cases a week").format(
-        level=units.value(ground.level),
-        n=formats.number(ground.cases, style),
-        inflow=formats.average(round(ground.per_week, 1), style),
-    )
+    level, n = units.value(ground.level), formats.number(ground.cases, style)
     if ground.measure == "opened_per_week":
-        return told + "."
-    return (
-        told
-        + ", "
-        + _("each followed for {days}.").format(days=formats.days(ground.follow_up, style))
+        return _("From the window before: {level} over {n} cases.").format(level=level, n=n)
+    return _("From the window before: {level} over {n} cases, each followed for {days}.").format(
+        level=level, n=n, days=formats.days(ground.follow_up, style)
     )
 
 
 def _week(row: Point, goal: Goal, units: Units, wished: bool, style: Style) -> Week:
     small = row.smallest if row.smallest is not None and row.smallest < _CAPPED else None
-    week = _weeks(row.week, style)
+    week = weeks_text(row.week, style)
     text = _("none") if small is None else _signed(small, goal, units)
     power = formats.chance(row.power, style) or "" if wished else ""
     return Week(

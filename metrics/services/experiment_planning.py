@@ -6,8 +6,9 @@ on a company of 3,000 deals, a curve of a year included. A stored row would only
 to keep in step with the form.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -26,14 +27,36 @@ from metrics.calc.experiments.power import Ground, ground_of, plan
 from metrics.calc.history import as_of, convert
 from metrics.models import Experiment
 from metrics.readers import read_rates
-from metrics.selectors.experiment_planning import PlanningHelp, nothing, planning_words
+from metrics.selectors.experiment_planning import (
+    PlanningHelp,
+    nothing,
+    planning_words,
+    weeks_text,
+)
 from metrics.selectors.experiment_sentences import empty_text
 from metrics.selectors.experiment_words import KINDS
 from metrics.services import experiment_plans
+from metrics.services.experiment_checks import checked
 
 _USUAL_WINDOW = timedelta(days=182)  # where no window before is named
 _USUAL_WEEKS = 13
 _MOST_WEEKS = 104
+
+
+def help_so_far(
+    *,
+    company: Company,
+    values: Mapping[str, Any],
+    kept: Experiment | None = None,
+    now: datetime,
+    style: Style,
+) -> PlanningHelp:
+    """The same of what a form says so far (`ExperimentForm.question`), nothing of it kept.
+
+    `kept` is the draft that the form changes. DomainError where that can never be meant.
+    """
+    asked = Experiment(company=company, **checked(values, kept=kept))
+    return planning_help(company=company, experiment=asked, now=now, style=style)
 
 
 def planning_help(
@@ -85,25 +108,53 @@ def planning_help(
     goal = Goal("up" if rising else "down", wished if wished else 0.1)
     stages = range(1, len(read.stages.ids) + 1) if measure == "won_within" and wished else ()
     fallbacks = tuple(_conversions(asked, stages, design, days or 0))
-    made = plan(ground, goal, _weeks(experiment), fallbacks)
+    made = plan(ground, goal, _own_weeks(experiment) or _USUAL_WEEKS, fallbacks)
     named = read.stages.names[made.stage - 1] if made.stage is not None else ""
-    return planning_words(ground, goal, made, wished=bool(wished), stage=named, style=style)
+    return planning_words(
+        ground,
+        goal,
+        made,
+        wished=bool(wished),
+        stage=named,
+        taken=_taken(experiment, style),
+        style=style,
+    )
+
+
+def _taken(experiment: Experiment, style: Style) -> tuple[str, ...]:
+    """What the plan leaves open, and what is taken instead."""
+    told = []
+    if _own_window(experiment) is None and experiment.design == Experiment.Design.BEFORE_AFTER:
+        told.append(_("No window before is named yet: the half year before the start is taken."))
+    if _own_weeks(experiment) is None:
+        told.append(
+            _("There is no last day after the first yet: {weeks} are taken.").format(
+                weeks=weeks_text(_USUAL_WEEKS, style)
+            )
+        )
+    return tuple(told)
 
 
 def _window(experiment: Experiment, today: date) -> tuple[date, date]:
     """The window before: as planned for a before/after, else the half year until the start."""
-    if experiment.design == Experiment.Design.BEFORE_AFTER:
-        start, end = experiment.baseline_start, experiment.baseline_end
-        if start is not None and end is not None and start < end:
-            return start, end
+    own = _own_window(experiment)
+    if own is not None:
+        return own
     end = min(experiment.starts_on or today, today)
     return end - _USUAL_WINDOW, end
 
 
-def _weeks(experiment: Experiment) -> int:
+def _own_window(experiment: Experiment) -> tuple[date, date] | None:
+    start, end = experiment.baseline_start, experiment.baseline_end
+    if experiment.design != Experiment.Design.BEFORE_AFTER or start is None or end is None:
+        return None
+    return (start, end) if start < end else None
+
+
+def _own_weeks(experiment: Experiment) -> int | None:
     starts, ends = experiment.starts_on, experiment.ends_on
     if starts is None or ends is None or ends <= starts:
-        return _USUAL_WEEKS
+        return None
     return min(_MOST_WEEKS, max(1, (ends - starts).days // 7))
 
 

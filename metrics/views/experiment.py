@@ -22,7 +22,7 @@ from metrics.selectors.experiment_page import ExperimentPage, Reason, experiment
 from metrics.selectors.experiment_planning import PlanningHelp
 from metrics.services.experiment_planning import planning_help
 from metrics.views.asking import export_links, style_of
-from metrics.views.experiment_charts import experiment_charts, plan_chart
+from metrics.views.experiment_charts import chart_of_plan, experiment_charts
 from metrics.views.exporting import file_response
 from pipeline.models import Deal
 from pipeline.views import answers
@@ -111,7 +111,7 @@ def _help(request: HttpRequest, experiment: Experiment) -> tuple[PlanningHelp, C
         now=timezone.now(),
         style=style,
     )
-    return told, plan_chart(told, style=style) if told.curve else None
+    return told, chart_of_plan(told, style=style)
 
 
 def _context(request: HttpRequest, experiment_id: int) -> dict[str, object]:

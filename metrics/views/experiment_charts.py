@@ -222,6 +222,11 @@ def _table(points: Sequence[TimePoint], page: ExperimentPage, units: Units, styl
     )  # fmt: skip
 
 
+def chart_of_plan(help_: PlanningHelp, *, style: Style) -> Chart | None:
+    """The picture of planning help; None where there is no help to draw."""
+    return plan_chart(help_, style=style) if help_.curve else None
+
+
 def plan_chart(help_: PlanningHelp, *, style: Style) -> Chart:
     """The smallest change that could be seen by each week, and the wished one as a level."""
     units = Units(help_.measure, style)

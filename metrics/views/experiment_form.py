@@ -1,5 +1,6 @@
 """Writing an experiment down, changing the draft, and amending what runs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -32,11 +33,14 @@ from metrics.selectors.experiment_choices import (
 )
 from metrics.selectors.experiment_words import field_text, value_text
 from metrics.services.experiment_checks import Plan
+from metrics.services.experiment_planning import help_so_far
 from metrics.services.experiment_writing import kept
 from metrics.services.experiments import amend_experiment, change_draft, draft_experiment
 from metrics.views.asking import style_of
+from metrics.views.experiment_charts import chart_of_plan
 from metrics.views.experiments import address, experiment_url, today_of
 from pipeline.services.history import NotFound
+from pipeline.tasks import wake
 from pipeline.views import answers
 
 _METHODS = require_http_methods(["GET", "HEAD", "POST"])
@@ -77,6 +81,8 @@ def experiment_new(request: HttpRequest) -> HttpResponse:
         )
         return _show(request, ExperimentAddForm(initial=values, found=found), found)
     form = ExperimentAddForm(request.POST, found=found)
+    if _works_out(request):
+        return _work_out(request, form, found)
     if not form.is_valid():
         return _show(request, form, found, status=422)
     try:
@@ -109,6 +115,8 @@ def experiment_edit(request: HttpRequest, experiment_id: int) -> HttpResponse:
         form = ExperimentEditForm(initial=kept_values(experiment), found=found)
         return _show(request, form, found, experiment=experiment)
     form = ExperimentEditForm(request.POST, found=found)
+    if _works_out(request):
+        return _work_out(request, form, found, experiment=experiment)
     if not form.is_valid():
         return _show(request, form, found, experiment=experiment, status=422)
     try:
@@ -152,7 +160,52 @@ def experiment_amend(request: HttpRequest, experiment_id: int) -> HttpResponse:
         )
     except DomainError as refusal:
         return _refused(request, form, found, refusal, experiment=experiment)
+    wake(
+        experiment.company_id
+    )  # its end, its smallest effect and its guardrails are in the figures
     return _go(request, experiment_id, _("Amended, and kept in the log"))
+
+
+def _works_out(request: HttpRequest) -> bool:
+    """Is planning help asked for, instead of a draft to be kept?"""
+    return "work_out" in request.POST
+
+
+def _work_out(
+    request: HttpRequest,
+    form: ExperimentForm,
+    found: Choices,
+    *,
+    experiment: Experiment | None = None,
+) -> HttpResponse:
+    """What the form says so far, planned: the help alone for htmx, else the form with it."""
+    style = style_of(request)
+    context: dict[str, object] = {
+        "definitions_url": address(request, "definitions"),
+        "worked": True,
+    }
+    values = form.question()
+    if values is not None:
+        try:
+            told = help_so_far(
+                company=request.company,  # type: ignore[attr-defined]
+                values=values,
+                kept=experiment,
+                now=timezone.now(),
+                style=style,
+            )
+        except DomainError as refusal:
+            context["refused"] = refusal.sentence
+        else:
+            context.update(help=told, plan_chart=chart_of_plan(told, style=style))
+    context["unread"] = form.unread()
+    if answers.scripted(request):
+        context["definitions_url"] = address(request, "definitions")
+        return render(request, "metrics/experiment_plan_told.html", context)
+    # What is missing is told when it is saved, not while it is thought over.
+    for name in [name for name in form.errors if not form.data.get(name)]:
+        del form.errors[name]
+    return _show(request, form, found, experiment=experiment, planned=context)
 
 
 def _go(request: HttpRequest, experiment_id: int, said: str) -> HttpResponse:
@@ -188,6 +241,7 @@ def _show(
     *,
     experiment: Experiment | None = None,
     status: int = 200,
+    planned: Mapping[str, object] | None = None,
 ) -> HttpResponse:
     amends = isinstance(form, AmendForm)
     list_url = address(request, "experiment_list")
@@ -203,6 +257,8 @@ def _show(
         "list_url": list_url,
         "back": experiment_url(request, experiment.pk) if experiment else list_url,
         "finding_add_url": address(request, "finding_add"),
+        "definitions_url": address(request, "definitions"),
+        **(planned or {}),
     }
     return render(request, "metrics/experiment_form.html", context, status=status)
 
