@@ -102,10 +102,16 @@ def _draw(
         out.append(svg.text(left - 8, y(mark) + 4, label, anchor="end"))
     out += _axis_labels(points, x, width, height - 4.0)
     out += _bands(points, x, y)
+    inked = _ink([[p.value for p in points], beside], x, y)
+    names: list[str] = []
     for level in levels:
-        out += _level(level, len(points), x, y)
+        drawn, name, box = _level(level, len(points), x, y, inked)
+        out.append(drawn)
+        names.append(name)
+        inked += _corners(box)
     out += _reference(beside, x, y)
     out += _lines(points, x, y)
+    out += names  # above the lines: where there is no room, words are read and a line goes on
     for event, words in zip(events, _flag_texts(events, x, width), strict=True):
         out += _event(event, words, x, top, bottom, width)
     half = step / 2 if len(points) > 1 else (width - left - right) / 2
@@ -197,15 +203,62 @@ def _reference(values: Sequence[float | None], x: Callable[[int], float], y: Sca
     return out
 
 
-def _level(level: Level, count: int, x: Callable[[int], float], y: Scale) -> list[str]:
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _level(
+    level: Level,
+    count: int,
+    x: Callable[[int], float],
+    y: Scale,
+    inked: Sequence[tuple[float, float]],
+) -> tuple[str, str, Box]:
+    """The level, its words, and their place: the end and the side with the least ink."""
     start = x(level.first)
     end = x(count - 1 if level.last is None else level.last)
     at = y(level.value)
-    class_ = "target" if level.target else "level"
-    return [
-        svg.line(start, at, end, at, class_=class_),
-        svg.text(start + 4, at - 6, level.text, class_="halo"),
+    wide = svg.text_width(level.text)
+    places = [
+        (left, base)
+        for left in (start + 4, max(start + 4, end - 4 - wide))
+        for base in (at - 6, at + 15)
     ]
+
+    def box(place: tuple[float, float]) -> Box:
+        left, base = place
+        return left - 2, base - 11, left + wide + 2, base + 4
+
+    def ink(place: tuple[float, float]) -> int:
+        left, top, right, bottom = box(place)
+        return sum(left <= px <= right and top <= py <= bottom for px, py in inked)
+
+    # Of places alike the first: as it reads.
+    left, base = min(places, key=ink)
+    class_ = "target" if level.target else "level"
+    drawn = svg.line(start, at, end, at, class_=class_)
+    return drawn, svg.text(left, base, level.text, class_="halo"), box((left, base))
+
+
+def _ink(
+    lines: Sequence[Sequence[float | None]], x: Callable[[int], float], y: Scale
+) -> list[tuple[float, float]]:
+    """Spots on the lines, some between every two points."""
+    out: list[tuple[float, float]] = []
+    for values in lines:
+        spots = [None if v is None else (x(i), y(v)) for i, v in enumerate(values)]
+        out += [spot for spot in spots if spot is not None]
+        for one, two in pairwise(spots):
+            if one is not None and two is not None:
+                (ax, ay), (bx, by) = one, two
+                out += [(ax + (bx - ax) * n / 8, ay + (by - ay) * n / 8) for n in range(1, 8)]
+    return out
+
+
+def _corners(box: Box) -> list[tuple[float, float]]:
+    """Spots of a box where words stand, so that others keep away."""
+    left, top, right, bottom = box
+    middle = (top + bottom) / 2
+    return [(left + (right - left) * n / 8, row) for n in range(9) for row in (top, middle, bottom)]
 
 
 def _flag_texts(events: Sequence[Event], x: Callable[[int], float], width: int) -> list[str]:

@@ -107,6 +107,7 @@ def _findings(book: StageBook, kept: frozenset[int]) -> tuple[tuple[int, str], .
             *Finding.objects.filter(pk__in=missing).values_list("id", "statement", "stage_id"),
             *rows,
         ]
+    rows.sort(key=lambda row: row[0] not in kept)  # what is ticked stands first
     return tuple((pk, f"{said} ({book.place(stage)})") for pk, said, stage in rows)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts import formats
-from accounts.formats import Style
+from accounts.formats import RATE_MINIMUM, Style
 from accounts.models import Company
-from metrics.calc.experiments.result import ExperimentFigures
+from metrics.calc.experiments.result import ExperimentFigures, TimePoint
 from metrics.models import DangerPoint, Experiment, ExperimentReason, ExperimentResult, Finding
 from metrics.selectors.danger_log import person
 from metrics.selectors.danger_words import state_text as danger_state
@@ -74,7 +74,7 @@ class ExperimentPage:
     state: str
     tag: Word
     lever: str
-    lede: tuple[tuple[str, str], ...]  # (word, what it says): If, then, because
+    lede: tuple[tuple[str, str], ...]  # (word, what it says): If we, then, because
     segment: str
     segment_words: str
     measured: str
@@ -174,7 +174,7 @@ def experiment_page(
         overdue=_overdue(experiment, today, style),
         rising=experiment.rising,
         key=experiment.design != Experiment.Design.BEFORE_AFTER,
-        chart_note=_chart_note(experiment),
+        chart_note=_chart_note(experiment, figures),
         owner_id=experiment.owner_id,
     )
 
@@ -235,17 +235,34 @@ def _tag(experiment: Experiment, company: Company, today: date, style: Style) ->
 
 def _lede(experiment: Experiment) -> tuple[tuple[str, str], ...]:
     parts = (
-        (_("If"), experiment.if_we),
+        (_("If we"), experiment.if_we),
         (_("then"), experiment.then),
         (_("because"), experiment.because),
     )
     return tuple((word, text) for word, text in parts if text)
 
 
-def _chart_note(experiment: Experiment) -> str:
+def drawn_points(figures: ExperimentFigures) -> frozenset[TimePoint]:
+    """The points whose window has cases enough for a line; all of them where none has.
+
+    Two deals of two are no 100% that anybody should see from afar. The table has every point.
+    """
+    if figures.primary.measure == "opened_per_week":
+        return frozenset(figures.points)  # no deal in four weeks is a number like any other
+    enough = frozenset(point for point in figures.points if point.n >= RATE_MINIMUM)
+    return enough or frozenset(figures.points)
+
+
+def _chart_note(experiment: Experiment, figures: ExperimentFigures | None) -> str:
     if experiment.measure == "number":
         # xgettext:no-python-format
         return _("Over the four weeks until each day; shading is the 95% interval")
+    if figures is not None and len(drawn_points(figures)) < len(figures.points):
+        # xgettext:no-python-format
+        return _(
+            "Of mature deals opened in four weeks, where they are 10 or more; shading is the 95%"
+            " interval"
+        )
     # xgettext:no-python-format
     return _("Of mature deals opened in four weeks; shading is the 95% interval")
 

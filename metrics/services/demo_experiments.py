@@ -177,6 +177,7 @@ def _running(book: _Book, stage: int, why: tuple[int, ...]) -> None:
         experiment_id=experiment.pk,
         text="Every offer of the week had both dates but one. Coaches keep two slots free.",
     )
+    book.compute(experiment, 30)
     book.compute(experiment, 0)
 
 
@@ -203,6 +204,7 @@ def _arms(book: _Book, stage: int) -> None:
     ).order_by("transitions__occurred_at", "pk")
     opened = list(rows.values_list("pk", "source__channel", "transitions__occurred_at"))
     assign_as_opened(experiment=experiment, opened=opened, now=book.as_of)
+    book.compute(experiment, 30)
     book.compute(experiment, 0)
 
 

@@ -341,7 +341,7 @@ def _changes(team: Team) -> None:
     for days_ago, text, at, segment in (
         (205, "New price list", None, "all"),
         (118, "Reminder with one question, the day before", texts.BOOKED, "channel=outbound"),
-        (31, "Two dates in every offer", texts.COACH, "all"),
+        (31, "Offers go to whoever pays as well", texts.COACH, "all"),
     ):
         record_change(
             by=team.by,

@@ -5,7 +5,7 @@ a form that programs read.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import translation
@@ -60,7 +60,7 @@ def note_events(
                 {"event": "planned_end", "on": end.isoformat()},
             )
         added += _retired(experiment, now)
-        added += _recorded_changes(experiment, now)
+        added += _recorded_changes(experiment, today, now)
     return added
 
 
@@ -161,10 +161,12 @@ def _retired(experiment: Experiment, now: datetime) -> int:
     )
 
 
-def _recorded_changes(experiment: Experiment, now: datetime) -> int:
-    """Other changes between the start of the experiment and its planned end."""
+def _recorded_changes(experiment: Experiment, today: date, now: datetime) -> int:
+    """Other changes between the start of the experiment and its planned end, once they happened."""
     found = RecordedChange.objects.filter(
-        happened_on__gte=experiment.starts_on, withdrawn_at__isnull=True
+        happened_on__gte=experiment.starts_on,
+        happened_on__lte=today,
+        withdrawn_at__isnull=True,
     )
     if experiment.ends_on is not None:
         found = found.filter(happened_on__lt=experiment.ends_on)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TypedDict
 
 from django.utils.translation import gettext as _
 
@@ -9,12 +10,17 @@ from accounts import formats
 from accounts.formats import Style
 from metrics.calc.experiments.result import ExperimentFigures, TimePoint
 from metrics.charts import Chart, Estimate, Event, Level, Mark, Point, Table, interval, line
-from metrics.selectors.experiment_page import ExperimentPage
+from metrics.selectors.experiment_page import ExperimentPage, drawn_points
 from metrics.selectors.experiment_planning import PlanningHelp
 from metrics.selectors.experiment_units import CONVERSIONS, Units
 from metrics.selectors.experiment_verdict import Bar
 
 _WEEK = timedelta(weeks=1)
+
+
+class _Told(TypedDict):
+    year: date
+    drawn: frozenset[TimePoint]
 
 
 def experiment_charts(page: ExperimentPage, *, style: Style) -> dict[str, Chart]:
@@ -100,7 +106,15 @@ def _grid(points: Sequence[TimePoint]) -> list[tuple[date, TimePoint | None]]:
     return [(first + n * _WEEK, known.get(first + n * _WEEK)) for n in range(weeks + 1)]
 
 
-def _point(upto: date, point: TimePoint | None, units: Units, style: Style, *, year: date) -> Point:
+def _point(
+    upto: date,
+    point: TimePoint | None,
+    units: Units,
+    style: Style,
+    *,
+    year: date,
+    drawn: frozenset[TimePoint],
+) -> Point:
     label = formats.day(upto, style, today=year)
     if point is None:
         return Point(label, _("{day}: no mature deal").format(day=label), None)
@@ -111,6 +125,8 @@ def _point(upto: date, point: TimePoint | None, units: Units, style: Style, *, y
         value=_value(point, units),
         n=_n(point, style),
     )
+    if point not in drawn:
+        return Point(label, tip, None)
     return Point(label, tip, point.value, low, high)
 
 
@@ -130,12 +146,12 @@ def _before_and_after(page: ExperimentPage, figures: ExperimentFigures, style: S
     units = Units(figures.primary.measure, style)
     before = _grid([p for p in figures.points if p.side == "baseline"])
     after = _grid([p for p in figures.points if p.side == "test"])
-    year = figures.last_day
-    points = [_point(day, point, units, style, year=year) for day, point in before]
+    told: _Told = {"year": figures.last_day, "drawn": drawn_points(figures)}
+    points = [_point(day, point, units, style, **told) for day, point in before]
     start = len(points)
     # The line is broken at the start: no window reaches over it.
     points.append(Point("", _("Start {day}").format(day=page.starts), None))
-    points += [_point(day, point, units, style, year=year) for day, point in after]
+    points += [_point(day, point, units, style, **told) for day, point in after]
     level, target = figures.primary.baseline.value, figures.target
     levels = []
     if level is not None and start:
@@ -165,6 +181,7 @@ def _arms(page: ExperimentPage, figures: ExperimentFigures, style: Style) -> Cha
     test = {p.upto: p for p in figures.points if p.side == "test"}
     grid = _grid([*control.values(), *test.values()])
     days = [day for day, _point_there in grid]
+    told: _Told = {"year": figures.last_day, "drawn": drawn_points(figures)}
     levels = []
     if figures.target is not None and grid:
         text = _("Target {value}").format(value=units.value(figures.target))
@@ -173,8 +190,11 @@ def _arms(page: ExperimentPage, figures: ExperimentFigures, style: Style) -> Cha
         name="time",
         title=page.measured,
         reading=_reading(figures, units),
-        points=[_point(day, test.get(day), units, style, year=figures.last_day) for day in days],
-        beside=[point.value if (point := control.get(day)) else None for day in days],
+        points=[_point(day, test.get(day), units, style, **told) for day in days],
+        beside=[
+            point.value if (point := control.get(day)) in told["drawn"] and point else None
+            for day in days
+        ],
         tick=units.level_tick,
         height=260,
         from_zero=True,

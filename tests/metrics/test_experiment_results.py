@@ -228,6 +228,8 @@ def test_changes_recorded_in_the_window_are_noted_once() -> None:
                 segment=segment,
                 recorded_at=at("2026-05-01"),
             )
+        recompute(small, START + timedelta(days=9))
+        assert entries(experiment, "recorded_change") == []  # told when they happened, not before
         recompute(small, START + timedelta(days=30))
         recompute(small, START + timedelta(days=31))
         told = [row.text for row in entries(experiment, "recorded_change")]
