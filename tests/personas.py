@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from accounts.tenancy.context import company_context
 from pipeline.models import Customer, Pipeline, Rep, Source, Stage, Team
 from pipeline.services.deals import open_deal
 from pipeline.services.moves import move_deal
+from tests.kept_rows import made_once
 
 NOW = datetime(2026, 5, 20, 9, 0, tzinfo=UTC)  # a Wednesday in Q2, after Q1 became final
 CANARY = "Zanzibar"  # in every name of company B
@@ -164,28 +166,44 @@ def client_of(user: User | None) -> Client:
     return client
 
 
+def _companies(made: World) -> tuple[int, int]:
+    return made.a.company.pk, made.b.company.pk
+
+
+def _world() -> World:
+    return made_once("world", make_world, _companies)
+
+
+def _quiet_world() -> World:
+    return made_once("quiet world", partial(make_world, deals=False), _companies)
+
+
+def _alpha() -> Workspace:
+    return made_once("alpha", partial(make_workspace, "alpha"), lambda made: [made.company.pk])
+
+
 @pytest.fixture
 def world(db: None) -> World:
     """Two companies in the test's transaction."""
-    return make_world()
+    return _world()
 
 
 @pytest.fixture
 def quiet_world(db: None) -> World:
     """The same without deals, which is sooner made."""
-    return make_world(deals=False)
+    return _quiet_world()
 
 
 @pytest.fixture
 def committed_world(transactional_db: None) -> World:
     """Two companies that every connection sees."""
-    return make_world()
+    return _world()
 
 
 @pytest.fixture
 def alpha(db: None) -> Iterator[Workspace]:
     """Company A without deals, active, in the test's transaction."""
-    workspace = make_workspace("alpha")
+    workspace = _alpha()
     with company_context(workspace.company.pk):
         yield workspace
 
@@ -193,4 +211,4 @@ def alpha(db: None) -> Iterator[Workspace]:
 @pytest.fixture
 def committed_alpha(transactional_db: None) -> Workspace:
     """Company A without deals, committed; tests with threads open its context themselves."""
-    return make_workspace("alpha")
+    return _alpha()
