@@ -100,7 +100,7 @@ def test_every_count_of_the_page_leads_to_that_many_deals(
 
 def test_stages_are_selected_by_their_heading_and_links_are_not_nested(manager: Client) -> None:
     html = body(manager, at="2")
-    assert html.count('class="pick"') == 3
+    assert html.count('class="chooses"') == 3
     assert html.count('aria-current="true">Held</a>') == 1
     depth = 0
     for tag in re.findall(r"<a\b|</a>", html):
