@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Company
 from metrics.models import Assignment, Experiment
 from pipeline.models import DealChange
+from pipeline.selectors.card_tags import Remark
 
 _BAR = "|"  # no arm has one
 _ROWS = """
@@ -65,7 +66,7 @@ class ArmRow:
     @property
     def tone(self) -> str:
         """The arm's tone: the one with the change stands out."""
-        return "accent" if self.arm == Assignment.Arm.TEST else ""
+        return _tone(self.arm)
 
 
 def arms_of_deals(*, company: Company, deal_ids: Iterable[int]) -> dict[int, tuple[ArmRow, ...]]:
@@ -112,7 +113,17 @@ def arms_expression() -> Any:
     return Func(*parts, function="array_cat", output_field=ArrayField(TextField()))
 
 
-def arms_text(value: Iterable[str] | None) -> str:
-    """What a card says of the arms that `arms_expression` found: "Test: Shorter offers"."""
-    parts = (text.partition(_BAR) for text in value or ())
-    return ", ".join(f"{arm_text(arm)}: {title}" for arm, _bar, title in parts)
+def arms_remark(value: Iterable[str] | None) -> Remark | None:
+    """What a card says of the arms that `arms_expression` found: "Test: Shorter offers".
+
+    None for a deal in no arm. One that gets any change stands out, one in control does not.
+    """
+    arms = [(arm, title) for arm, _bar, title in (text.partition(_BAR) for text in value or ())]
+    if not arms:
+        return None
+    text = ", ".join(f"{arm_text(arm)}: {title}" for arm, title in arms)
+    return Remark(text, max(_tone(arm) for arm, _title in arms))
+
+
+def _tone(arm: str) -> str:
+    return "accent" if arm == Assignment.Arm.TEST else ""

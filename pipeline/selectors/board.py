@@ -19,6 +19,7 @@ from accounts import formats
 from accounts.formats import Style
 from pipeline.models import Deal, Stage
 from pipeline.selectors import card_tags
+from pipeline.selectors.card_tags import Remark
 from pipeline.selectors.deal_filters import (
     Context,
     DealFilter,
@@ -45,7 +46,7 @@ class Card:
     age: Age | None
     step: Step | None
     owner: Owner | None
-    remark: str = ""  # by other apps, such as its arm in an experiment
+    remark: Remark | None = None  # by other apps, such as its arm in an experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _added(parts: Any) -> Totals:
 
 def _rows(
     deals: Any, stages: list[int], shown: Mapping[int, int], order: str, also: int | None
-) -> dict[int, tuple[tuple[DealRow, str], ...]]:
+) -> dict[int, tuple[tuple[DealRow, Remark | None], ...]]:
     """The first cards of each stage, with what is said of them: ids in one query, then rows.
 
     Apart, since a planner without fresh statistics joins the two in the worst order.
@@ -244,19 +245,19 @@ def _rows(
         wanted += ids[: shown[stage_id]]
         if has_moved and also is not None:
             wanted.append(also)
-    rows: dict[int, list[tuple[DealRow, str]]] = {stage_id: [] for stage_id in stages}
+    rows: dict[int, list[tuple[DealRow, Remark | None]]] = {stage_id: [] for stage_id in stages}
     cards, tags = card_tags.annotated(Deal.objects.filter(pk__in=wanted))
     known = len(FIELDS)
     for values in cards.order_by(*by).values_list(*FIELDS, *tags):
         row = DealRow._make(values[:known])
-        rows[row.stage_id or 0].append((row, card_tags.text_of(values[known:])))
+        rows[row.stage_id or 0].append((row, card_tags.remark_of(values[known:])))
     return {stage_id: tuple(some) for stage_id, some in rows.items()}
 
 
 def _column(
     stage: Stage,
     totals: Totals,
-    rows: tuple[tuple[DealRow, str], ...],
+    rows: tuple[tuple[DealRow, Remark | None], ...],
     wanted: Mapping[int, int],
     writer: Writer,
 ) -> Column:
@@ -310,7 +311,7 @@ def notes_of(totals: Totals, style: Style) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _card(row: DealRow, remark: str, writer: Writer) -> Card:
+def _card(row: DealRow, remark: Remark | None, writer: Writer) -> Card:
     return Card(
         id=row.id,
         version=row.version,

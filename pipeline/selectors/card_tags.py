@@ -10,14 +10,22 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What is said on a card. `tone` accent: this deal is to be worked in another way."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CardTag:
     """One thing to say. `expression` makes a condition-free expression over deals (in it,
-    OuterRef("pk") is the deal), called inside the company; `words` turns its value into a text,
-    "" for nothing to say."""
+    OuterRef("pk") is the deal), called inside the company; `words` turns its value into a
+    remark, None for nothing to say."""
 
     name: str
     expression: Callable[[], Any]
-    words: Callable[[Any], str]
+    words: Callable[[Any], Remark | None]
 
 
 _TAGS: dict[str, CardTag] = {}
@@ -34,7 +42,11 @@ def annotated(deals: Any) -> tuple[Any, tuple[str, ...]]:
     return deals.annotate(**found), tuple(found)
 
 
-def text_of(values: Sequence[Any]) -> str:
-    """What a card says, from the columns of `annotated` in their order."""
-    said = (tag.words(value) for tag, value in zip(_TAGS.values(), values, strict=True))
-    return ", ".join(text for text in said if text)
+def remark_of(values: Sequence[Any]) -> Remark | None:
+    """What a card says, from the columns of `annotated` in their order; None for nothing."""
+    said = [tag.words(value) for tag, value in zip(_TAGS.values(), values, strict=True)]
+    found = [remark for remark in said if remark is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    tones = {remark.tone for remark in found}
+    return Remark(", ".join(remark.text for remark in found), max(tones))

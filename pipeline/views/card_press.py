@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from pipeline.selectors.board import Card
+from pipeline.selectors.card_tags import Remark
 from pipeline.selectors.deal_rows import Age, Owner, Step
 
 # Nobody can write a mark into a deal or a stage: it is made at every start.
@@ -38,13 +39,13 @@ def _mark(field: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """What the card's template asks. `age` and `step` are tones, None where there is none."""
+    """What the card's template asks. `age`, `step`, `remark`: tones, None without one."""
 
     amount: bool
     age: str | None
     step: str | None
     owner: bool
-    remark: bool
+    remark: str | None
     may_move: bool
 
 
@@ -60,7 +61,7 @@ def _card_form(language: str, deal_url: str, choices: _Choices) -> str:
         age=None if choices.age is None else Age(0, _mark("age"), choices.age),
         step=None if choices.step is None else Step(_mark("step"), choices.step),
         owner=Owner(_mark("owner"), _mark("initials"), _mark("tone")) if choices.owner else None,
-        remark=_mark("remark") if choices.remark else "",
+        remark=None if choices.remark is None else Remark(_mark("remark"), choices.remark),
     )
     context = {"card": marked, "deal_url": deal_url, "may_move": choices.may_move}
     form = str(render_to_string("components/deal_card.html", context))
@@ -90,7 +91,7 @@ class CardPress:
         return format_html_join("", "{}", ((self._card(card),) for card in cards))
 
     def _card(self, card: Card) -> SafeString:
-        age, step, owner = card.age, card.step, card.owner
+        age, step, owner, remark = card.age, card.step, card.owner, card.remark
         # Escaped already, format_html takes them as they are.
         return format_html(
             self._form(card),
@@ -104,18 +105,18 @@ class CardPress:
             owner=_escaped(owner.name) if owner else "",
             initials=_escaped(owner.initials) if owner else "",
             tone=_escaped(owner.tone) if owner else "",
-            remark=_escaped(card.remark),
+            remark=_escaped(remark.text) if remark else "",
         )
 
     def _form(self, card: Card) -> str:
         """Looked up by the bare choices first: hashing them costs less than making them."""
-        age, step = card.age, card.step
+        age, step, remark = card.age, card.step, card.remark
         key = (
             bool(card.amount),
             None if age is None else age.tone,
             None if step is None else step.tone,
             card.owner is not None,
-            bool(card.remark),
+            None if remark is None else remark.tone,
         )
         if key not in self._forms:
             choices = _Choices(*key, self.may_move)

@@ -44,6 +44,7 @@ def test_the_card_and_the_page_say_the_arm_of_a_deal(world: World) -> None:
     deal = world.a.deals["open"]
     assigned(world.a, one, "test", deal_id=deal)
     assert "Test: Shorter &lt;offers&gt;" in card(world, "open")
+    assert 'class="tag accent"' in card(world, "open")
     assert "flask-conical" not in card(world, "new")
     for role in Role:
         said = text(asked(world, role).get(f"{BOARD}{deal}/experiments/", headers=HX))
@@ -95,6 +96,18 @@ def test_neighbours_are_missing_and_nothing_of_them_shows(world: World) -> None:
     missing = asked(world).get(f"{BOARD}{b.deals['open']}/experiments/", headers=HX)
     assert missing.status_code == 404
     assert CANARY not in text(asked(world).get(BOARD))
+
+
+def test_a_card_in_control_does_not_stand_out_and_every_arm_is_named(world: World) -> None:
+    deal = world.a.deals["open"]
+    assigned(world.a, by_deal(world, title="Calls"), "control", deal_id=deal)
+    said = card(world, "open")
+    assert "Control: Calls" in said
+    assert 'class="tag accent"' not in said
+    assigned(world.a, by_deal(world, title="Offers"), "test", deal_id=deal)
+    said = card(world, "open")
+    assert "Control: Calls, Test: Offers" in said
+    assert 'class="tag accent"' in said
 
 
 def test_the_board_asks_no_query_more_for_arms(world: World) -> None:
