@@ -8,6 +8,8 @@ from metrics.charts import svg
 from metrics.charts.scale import Scale, ticks
 from metrics.charts.svg import Chart, Table
 
+_FLAG_SHARES = (0.6, 0.4, 0.25, 0.16)  # of the drawing's width, that a flag may take at most
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -262,14 +264,15 @@ def _corners(box: Box) -> list[tuple[float, float]]:
 
 
 def _flag_texts(events: Sequence[Event], x: Callable[[int], float], width: int) -> list[str]:
-    """What each flag says: its text, or for all of them the short one where two would touch."""
-    texts = [svg.fit(event.text, width * 0.6) for event in events]
-    boxes = sorted(
-        _flag(text, x(event.index), width) for text, event in zip(texts, events, strict=True)
-    )
-    if any(right + 2 > left for (_, right), (left, _) in pairwise(boxes)):
-        return [event.short or text for event, text in zip(events, texts, strict=True)]
-    return texts
+    """What each flag says: as much of its text as keeps them apart, else its short one."""
+    for share in _FLAG_SHARES:
+        texts = [svg.fit(event.text, width * share) for event in events]
+        boxes = sorted(
+            _flag(text, x(event.index), width) for text, event in zip(texts, events, strict=True)
+        )
+        if all(right + 2 <= left for (_, right), (left, _) in pairwise(boxes)):
+            return texts
+    return [event.short or text for event, text in zip(events, texts, strict=True)]
 
 
 def _flag(words: str, at: float, width: int) -> tuple[float, float]:
