@@ -78,7 +78,7 @@ def worth_empty_text(reason: WorthEmpty) -> str:
     """Why the effect cannot be put into money."""
     told: dict[WorthEmpty, str] = {
         "no_effect": _("Not yet: there is no effect to put into money"),
-        "no_quarter": _("Not yet: no quarter of these deals has ended"),
+        "no_quarter": _("No quarter of these deals had ended before the start"),
         "no_velocity": _("The last quarter has no velocity to start from"),
         "no_baseline": _("The level before is zero: nothing to be in proportion to"),
     }

@@ -175,7 +175,7 @@ def measure(ground: Ground, plan: ExperimentPlan) -> Measured:
         instant=instant,
         last_day=day_number(ground.last_day),
         rates=read_rates(company=company),
-        quarter=_last_quarter(ground),
+        quarter=_quarter_before(ground),
     )
     newest = (
         StageTransition.objects.filter(company=company)
@@ -258,13 +258,17 @@ def _test_window(company: Company, experiment: Experiment) -> Window:
     return Window(start, max(start, end))
 
 
-def _last_quarter(ground: Ground) -> SegmentFigures | None:
-    """The last quarter of the segment that had ended by then."""
+def _quarter_before(ground: Ground) -> SegmentFigures | None:
+    """The last quarter of the segment that had ended when the test began.
+
+    A later one holds part of the effect already: applied to it, it would count twice.
+    """
+    first = min(ground.experiment.starts_on or ground.last_day, ground.last_day)
+    before = ground.company.quarter_start(first) - timedelta(days=1)
     rows = figures_of(
         company=ground.company,
         segment=ground.experiment.segment,
-        upto=ground.company.quarter_start(ground.last_day),
+        upto=ground.company.quarter_start(before),
         pipeline_id=ground.experiment.pipeline_id,
     )
-    ended = [row for row in rows if row.status != "running"]
-    return ended[-1] if ended else None
+    return rows[-1] if rows else None

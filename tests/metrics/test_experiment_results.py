@@ -310,7 +310,7 @@ def test_did_it_last_is_computed_by_itself() -> None:
         assert follow_up_running(company_id=company, now=at_noon(done + timedelta(days=1))) == 0
 
 
-def test_what_the_effect_is_worth_comes_from_the_last_quarter() -> None:
+def test_what_the_effect_is_worth_comes_from_the_last_quarter_before_it() -> None:
     with small_company() as small:
         simulate(small, BASELINE, 10, 0.5, seed=15)
         simulate(small, START, 8, 0.5, seed=16)
@@ -323,6 +323,12 @@ def test_what_the_effect_is_worth_comes_from_the_last_quarter() -> None:
         worth = newest(experiment).worth
         assert worth.quarter == "2026-Q1"
         assert worth.low < worth.per_day < worth.high
+        # Q2 ends: it has the change in it already, and would count it twice.
+        simulate(small, START + timedelta(weeks=8), 8, 0.5, seed=17)
+        later = START + timedelta(days=120)
+        recompute_all(company_id=small.company.pk, now=at_noon(later))
+        recompute(small, later)
+        assert newest(experiment).worth.quarter == "2026-Q1"
 
 
 def test_the_usual_follow_up_is_that_of_the_baseline() -> None:

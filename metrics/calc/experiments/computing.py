@@ -62,8 +62,8 @@ def figures_of_experiment(
     """What an experiment shows as of `instant` (microseconds UTC).
 
     `last_day` is the last local day that is over by then (days since 1970-01-01). `quarter` is the
-    last quarter of the segment that ended, for what the effect is worth. ValueError for what is
-    no segment, and for a window that ends before it starts.
+    last quarter of the segment that had ended when the test began, for what the effect is worth.
+    ValueError for what is no segment, and for a window that ends before it starts.
     """
     ground = _Ground(history, plan, instant, last_day, rates or Rates.none())
     main = Guardrail(plan.measure, plan.stage)

@@ -22,7 +22,7 @@ from metrics.calc.experiments.verdicts import Verdict, Words
 from metrics.calc.types import Interval
 
 # Bump when a figure changes its meaning or its arithmetic: stored results say which they are of.
-METHOD = 1
+METHOD = 2
 
 
 # What is asked ---------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Worth:
 
 WorthEmpty = Literal[
     "no_effect",  # there is no effect to put into money
-    "no_quarter",  # no quarter of this segment has ended yet
+    "no_quarter",  # no quarter of this segment had ended when the test began
     "no_velocity",  # the quarter has no velocity to start from
     "no_baseline",  # the baseline's value is 0: nothing to be in proportion to
 ]
