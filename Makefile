@@ -10,7 +10,7 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check campaign together guards-demo fix bench bench-board bench-funnel bench-experiments check-data seed manage engines
+.PHONY: help run setup test check campaign together guards-demo fix bench bench-board bench-funnel bench-experiments faults check-data seed manage engines
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ bench-funnel: ## the funnel page of a large company beside an empty one: ARGS="-
 bench-experiments: ## do the intervals of experiments keep their promise: 2,000 companies per design
 	$(SETUP) app engines dev
 	@exec $(VENV)/python -m benchmarks.experiments_coverage $(ARGS)
+
+faults: ## 10,000 moves, 100 workers and 50 Redis killed while quarters close: ARGS="--seed 2"
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m benchmarks.faults $(ARGS)
 
 check-data: ## import public sales data and compare with its oracles: DATA=folder
 	$(SETUP) app engines dev

@@ -1,0 +1,59 @@
+"""`python -m benchmarks.faults`: do killed workers, a lost Redis and a moved clock change a figure?
+
+Ten thousand moves while quarters close, with a hundred kills of workers and fifty of a Redis that
+keeps nothing, two beats running. Prints what was counted; fails when a promise is broken.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from benchmarks.ground import FOLDER, ground
+
+DRAINED_WITHIN = 30.0  # seconds after the last kill
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--moves", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=100, help="kills of workers")
+    parser.add_argument("--redis", type=int, default=50, help="kills of Redis")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="keep the database and the logs")
+    given = parser.parse_args()
+    with ground(keep=given.keep, folder=FOLDER.with_name("bench-faults")) as place:
+        [measured] = place.part(
+            "faults_run", given.moves, given.workers, given.redis, given.seed, place.files
+        )
+    print(json.dumps(measured, indent=1))
+    return report(measured)
+
+
+def promises(measured: dict[str, Any]) -> dict[str, bool]:
+    """What a run must keep, in words, and whether it did."""
+    drained = measured["drained_s"]
+    return {
+        "no move lost or doubled": measured["moves_lost_or_doubled"] == 0,
+        "no wrong row against a full recount": measured["wrong_rows"] == 0,
+        "every version is what was known at its time": measured["wrong_versions"] == 0,
+        "no version doubled, missing or without a cause": not any(
+            measured[f"versions_{name}"] for name in ("doubled", "missing", "without_cause")
+        ),
+        "every version told to everybody, once": measured["told_twice"] + measured["untold"] == 0,
+        "no letter lost or doubled": measured["letters_lost"] + measured["letters_doubled"] == 0,
+        f"drained within {DRAINED_WITHIN:.0f} s of the last kill": drained is not None
+        and drained <= DRAINED_WITHIN,
+    }
+
+
+def report(measured: dict[str, Any]) -> int:
+    """Print the promises; 1 when one is broken."""
+    kept = promises(measured)
+    for promise, held in kept.items():
+        print(f"{'kept  ' if held else 'BROKEN'} {promise}")
+    return 0 if all(kept.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""The fault run in short: `make faults` is the long form (docs/how-to/benchmark.md)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from benchmarks.faults import promises
+from config.launch.places import REPOSITORY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
+    tmp_path: Path,
+) -> None:
+    settings = connection.settings_dict
+    at = f"{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.faults_run", "100", "3", "1", "7", str(tmp_path)],
+        env={
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{at}",
+            "LOG_LEVEL": "ERROR",
+        },
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=180,
+    )
+    measured = json.loads(done.stdout.splitlines()[-1])
+    assert measured["moves"] == 100
+    assert measured["kills"] == {"worker": 2, "child": 1, "redis": 1}
+    assert measured["final_quarters"] == 4
+    broken = [promise for promise, kept in promises(measured).items() if not kept]
+    assert broken == [], measured
