@@ -51,7 +51,7 @@ _KINDS = (
         _("What you signed is restated"),
         _("{quarter}, which you signed, was restated. What was signed stays as it was."),
         "circle-alert",
-        READERS,
+        MANAGERS,
         mailing=Mailing.AT_ONCE,
     ),
     NewsKind(

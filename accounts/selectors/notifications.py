@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from babel.dates import format_time
 from django.utils.translation import gettext as _
 
 from accounts import formats
@@ -63,7 +64,10 @@ def _row(row: Notification, company: Company, style: Style, today: object) -> Ne
         id=row.pk,
         text=sentence_of(row.kind, row.values),
         icon=kind.icon if kind else "bell",
-        when=_("Today") if local.date() == today else formats.day(local, style),
+        when=_("{day}, {time}").format(
+            day=_("Today") if local.date() == today else formats.day(local, style),
+            time=format_time(local, "short", locale=style.babel),
+        ),
         path=row.path,
         unread=row.read_at is None,
     )

@@ -1,6 +1,6 @@
 """Tell people what happened: once each, as they chose, and nobody who has left."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -73,14 +73,17 @@ def tell_once(
     values: Mapping[str, Any],
     path: str,
     now: datetime,
+    but_not: Container[int] = (),
 ) -> int:
     """Tell everybody in these roles, unless anybody was told already.
 
-    So that who joins later does not hear of what was news before.
+    So that who joins later does not hear of what was news before. `but_not` are users who hear of
+    the same thing by a kind of their own.
     """
     if Notification.objects.filter(kind=kind, key=key).exists():
         return 0
-    users = Membership.objects.filter(role__in=list(roles)).values_list("user_id", flat=True)
+    members = Membership.objects.filter(role__in=list(roles)).values_list("user_id", flat=True)
+    users = [user_id for user_id in members if user_id not in but_not]
     return tell(
         company=company, kind=kind, key=key, user_ids=users, values=values, path=path, now=now
     )

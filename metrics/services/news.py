@@ -5,14 +5,15 @@ nobody was told yet, so that a worker killed in between, two workers or a lost m
 nothing: the same rows give the same news, once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from accounts.models import Company, Membership
+from accounts.models import Company, Membership, Notification
 from accounts.roles import MANAGERS, OVERSEERS
 from accounts.services.notifications import tell, tell_once
 from accounts.tenancy.context import company_context
@@ -24,6 +25,9 @@ from metrics.selectors.figures import default_pipeline, figures_of
 from pipeline.models import ImportBatch, Material
 
 _RECENT = timedelta(days=14)  # what is older is no news, such as after loading a company
+# A quarter that closes after its midnight bears that midnight, however late a worker got to it.
+# Loaded history is marked as imported and is no news at any age.
+_CLOSED_SINCE = timedelta(days=200)
 _VERSIONS = """
     SELECT pipeline_id, quarter_start, quarter_label, version, min(computed_at),
            count(*) FILTER (WHERE cause -> 'fields' IS NOT NULL),
@@ -61,31 +65,51 @@ def _page(company: Company, name: str, **more: object) -> str:
 
 def _quarters(company: Company, now: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_VERSIONS, [company.pk, now - _RECENT])
+        cursor.execute(_VERSIONS, [company.pk, now - _CLOSED_SINCE])
         found = cursor.fetchall()
     told = 0
     for pipeline_id, start, label, version, at, segments, fields in found:
         final = version == 1
         of = {"company": company, "key": f"{pipeline_id}:{label}:{version}", "now": now}
-        told += tell_once(
-            kind="quarter_final" if final else "quarter_restated",
-            roles=OVERSEERS,
-            values={"quarter": label, "figures": int(fields or segments)},
-            path=_page(company, "quarter_review" if final else "quarter_restatements", label=label),
-            **of,
-        )
-        if not final:
-            told += tell(
-                kind="signature_restated",
-                user_ids=_signers(pipeline_id, start, before=at),
+        if final:
+            told += tell_once(
+                kind="quarter_final",
+                roles=OVERSEERS,
                 values={"quarter": label},
-                path=_page(company, "quarter", label=label),
+                path=_page(company, "quarter_review", label=label),
                 **of,
             )
+        else:
+            told += _restated(of, label, int(fields or segments), _signers(pipeline_id, start, at))
     return told
 
 
-def _signers(pipeline_id: int, start: date, *, before: datetime) -> list[int]:
+def _restated(of: Mapping[str, Any], label: str, figures: int, signers: Collection[int]) -> int:
+    """Who signed hears of it as that, everybody else as a restatement: nobody twice."""
+    company = of["company"]
+    about = Notification.objects.filter(key=of["key"])
+    known = about.filter(kind__in=["quarter_restated", "signature_restated"]).exists()
+    told = tell(
+        kind="signature_restated",
+        user_ids=signers,
+        values={"quarter": label},
+        path=_page(company, "quarter", label=label),
+        **of,
+    )
+    if known:  # even if only those who had signed were there to be told
+        return told
+    own = about.filter(kind="signature_restated").values_list("user_id", flat=True)
+    return told + tell_once(
+        kind="quarter_restated",
+        roles=OVERSEERS,
+        values={"quarter": label, "figures": figures},
+        path=_page(company, "quarter_restatements", label=label),
+        but_not=set(own),
+        **of,
+    )
+
+
+def _signers(pipeline_id: int, start: date, before: datetime) -> list[int]:
     """Who had signed or countersigned a quarter before it was restated."""
     signed = SignOff.objects.filter(
         pipeline_id=pipeline_id, quarter_start=start, at__lt=before, by__isnull=False

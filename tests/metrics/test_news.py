@@ -87,8 +87,15 @@ def test_who_signed_is_told_of_a_restatement_apart() -> None:
         sweep(small, "2026-04-10T13:00")
         for _ in range(2):
             tells(small.company.pk, at("2026-04-10T13:00"))
-        found = [row for row in told(small.company.pk) if row[0] == "signature_restated"]
-        assert found == [("signature_restated", "2026-Q1", "m@x.example")]
+        assert [row for row in told(small.company.pk) if row[0].endswith("_restated")] == [
+            ("quarter_restated", "2026-Q1", "o@x.example"),
+            ("signature_restated", "2026-Q1", "m@x.example"),
+        ]
+        # Nor is it news for who comes later, not even where all who were there had signed.
+        with transaction.atomic():
+            Notification.objects.filter(kind="quarter_restated").delete()
+        member(small, "late@x.example", Role.MANAGER)
+        assert tells(small.company.pk, at("2026-04-10T14:00")) == 0
 
 
 def test_what_was_imported_or_is_long_past_is_no_news() -> None:
@@ -102,7 +109,7 @@ def test_what_was_imported_or_is_long_past_is_no_news() -> None:
         small.opens("2026-02-02")
         sweep(small, "2026-02-02T13:00")
         sweep(small, "2026-04-09")
-        assert tells(small.company.pk, at("2026-05-09")) == 0
+        assert tells(small.company.pk, at("2026-12-09")) == 0
 
 
 def test_a_stage_that_loses_more_than_usual_is_told_to_managers() -> None:
