@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import Company
 from metrics.calc.calendar import Quarter
 from metrics.models import SignOff
+from metrics.selectors.sign_offs import shown_name
 
 # A restatement stores only the segments that it changed: all of one moment share their number.
 _VERSIONS = """
@@ -129,7 +130,8 @@ def signatures(
     company: Company,
 ) -> dict[date, Signature]:
     """The newest signature of each quarter that has one: one query."""
-    rows = SignOff.objects.filter(pipeline_id=pipeline_id).order_by("at", "pk")
+    rows = SignOff.objects.filter(pipeline_id=pipeline_id)
+    rows = rows.select_related("by").order_by("at", "pk")
     if len(versions) == 1:
         rows = rows.filter(quarter_start=next(iter(versions)))
     signed: dict[date, SignOff] = {}
@@ -145,10 +147,10 @@ def signatures(
         newest = max((v.number for v in versions.get(start, ())), default=0)
         stands_behind = max((int(v) for v in row.versions.values()), default=0)
         found[start] = Signature(
-            by=row.by_label,
+            by=shown_name(row),
             at=company_time(row.at, company),
             comment=row.comment,
-            countersigned_by=second.by_label if second else "",
+            countersigned_by=shown_name(second) if second else "",
             countersigned_at=company_time(second.at, company) if second else None,
             stale=stands_behind < newest,
         )

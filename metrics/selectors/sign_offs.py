@@ -69,7 +69,7 @@ def sign_offs_of(
     rows = SignOff.objects.filter(pipeline_id=pipeline_id)
     if quarter_start is not None:
         rows = rows.filter(quarter_start=quarter_start)
-    signed = list(rows.order_by("-at", "-pk"))
+    signed = list(rows.select_related("by").order_by("-at", "-pk"))
     second = {row.countersigns_id: row for row in signed if row.countersigns_id is not None}
     later: dict[date, list[RestatedSince]] = {}
     if signed:
@@ -98,15 +98,20 @@ def _signed(
         version=version,
         digest=row.digest,
         by_id=row.by_id,
-        by=row.by_label,
+        by=shown_name(row),
         at=row.at.astimezone(company.zone),
         comment=row.comment,
         countersigned_by_id=second.by_id if second else None,
-        countersigned_by=second.by_label if second else "",
+        countersigned_by=shown_name(second) if second else "",
         countersigned_at=second.at.astimezone(company.zone) if second else None,
         countersigned_comment=second.comment if second else "",
         restated=tuple(one for one in later if one.version > version),
     )
+
+
+def shown_name(row: SignOff) -> str:
+    """Who signed, by the name that people know; as it was recorded where the user has gone."""
+    return str(row.by) if row.by is not None else row.by_label
 
 
 def signed_version(versions: Mapping[str, int]) -> int:

@@ -16,7 +16,7 @@ from accounts.models import Company
 from accounts.services.audit import record_audit
 from accounts.tenancy.context import require_company_id
 from metrics.models import SignOff, Snapshot
-from metrics.selectors.sign_offs import newest_rows, seal_of, signed_version
+from metrics.selectors.sign_offs import newest_rows, seal_of, shown_name, signed_version
 from pipeline import rules
 from pipeline.models import DirtyQuarter
 from pipeline.services.history import NotFound, StaleVersion
@@ -63,7 +63,7 @@ def sign_quarter(
                 return standing
             raise DomainError(
                 _("{name} has signed these figures. You can countersign them.").format(
-                    name=standing.by_label
+                    name=shown_name(standing)
                 )
             )
         if seen is not None and seen != signed_version(versions):
@@ -112,7 +112,9 @@ def countersign(*, by: Actor, now: datetime, sign_off_id: int, comment: str = ""
         if standing is not None:
             if standing.by_id == by.user_id:
                 return standing
-            raise DomainError(_("{name} has countersigned already.").format(name=standing.by_label))
+            raise DomainError(
+                _("{name} has countersigned already.").format(name=shown_name(standing))
+            )
         if first.by_id == by.user_id:
             raise DomainError(
                 _("You have signed these figures yourself. A second person countersigns them.")

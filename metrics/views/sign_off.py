@@ -77,7 +77,7 @@ def _card(request: HttpRequest, label: str, form: forms.Form | None = None) -> C
         signatures=signature_texts(signed, quarter_url=here, style=style_of(request)),
         form=open_form,
         countersigns=countersigns,
-        name=request.user.email,  # type: ignore[union-attr]
+        name=str(request.user),
         note=note,
         url=address(
             request, "quarter_countersign" if countersigns else "quarter_sign", label=label

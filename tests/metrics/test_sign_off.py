@@ -76,7 +76,7 @@ def test_signing_twice_is_signing_once_and_another_person_is_sent_to_countersign
 ) -> None:
     first = signs(computed)
     assert signs(computed).pk == first.pk
-    with pytest.raises(DomainError, match=r"manager@alpha\.example has signed"):
+    with pytest.raises(DomainError, match="Manager has signed"):
         signs(computed, Role.OWNER)
     assert in_alpha(computed, SignOff.objects.count) == 1
 
@@ -127,7 +127,7 @@ def test_a_second_person_countersigns_and_never_the_first(computed: World) -> No
     with company_context(computed.a.company.pk), transaction.atomic():
         found = sign_offs_of(company=computed.a.company, pipeline_id=computed.a.pipeline.pk)
     (one,) = found[Q1]
-    assert (one.by, one.countersigned_by) == ("manager@alpha.example", "owner@alpha.example")
+    assert (one.by, one.countersigned_by) == ("Manager", "Owner")
     assert (one.countersigned_comment, one.version, one.restated) == ("Seen.", 1, ())
 
 
@@ -137,7 +137,7 @@ def test_a_third_person_is_told_who_countersigned(computed: World) -> None:
     signed = signs(computed)
     seconds(computed, signed)
     third = make_user("third@alpha.example")
-    with pytest.raises(DomainError, match=r"owner@alpha\.example has countersigned"):
+    with pytest.raises(DomainError, match="Owner has countersigned"):
         in_alpha(
             computed,
             lambda: countersign(
@@ -200,7 +200,7 @@ def test_the_card_signs_and_shows_who_did(manager: Client, computed: World) -> N
     done = manager.post(SIGN, {"seen": "1", "comment": "As agreed"})
     assert (done.status_code, done["Location"]) == (303, "/w/alpha/quarters/2026-Q1/#signed")
     text = manager.get(CARD).content.decode()
-    assert "Signed by manager@alpha.example" in text
+    assert "Signed by Manager on" in text
     assert "As agreed" in text
     assert "A second person can countersign it." in text
     assert "<form class" not in text.split('id="sign-off"')[1]
@@ -212,7 +212,7 @@ def test_with_htmx_only_the_card_comes_back(manager: Client) -> None:
     assert 'hx-post="/w/alpha/quarters/2026-Q1/sign/"' in card
     done = manager.post(SIGN, {"seen": "1", "comment": ""}, **HTMX)
     assert done.status_code == 200
-    assert "Signed by manager@alpha.example" in done.content.decode()
+    assert "Signed by Manager on" in done.content.decode()
     assert '"Signed"' in done["HX-Trigger"]
 
 
@@ -224,7 +224,7 @@ def test_a_second_person_finds_the_form_to_countersign(manager: Client, computed
     given = {"sign_off": str(card.form.initial["sign_off"]), "comment": "Seen"}
     assert owner.post(COUNTERSIGN, given).status_code == 303
     text = owner.get(CARD).content.decode()
-    assert "Countersigned by owner@alpha.example" in text
+    assert "Countersigned by Owner on" in text
 
 
 def test_a_restated_signature_links_the_signed_version(manager: Client, computed: World) -> None:
