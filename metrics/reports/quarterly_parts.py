@@ -260,7 +260,10 @@ def experiments_of(
     )
     items = []
     for row in rows:
-        result = " ".join(part for part in (row.effect, row.interval, row.certainty) if part)
+        certain = _("better with a chance of {chance}").format(chance=row.certainty)
+        result = " · ".join(
+            part for part in (row.effect, row.interval, certain if row.certainty else "") if part
+        )
         lines = [
             _("{measure}, {segment}, {days}").format(
                 measure=row.lever, segment=row.segment, days=row.days

@@ -147,14 +147,20 @@ def _lede(
     if reason or not steps or first.velocity is None or second.velocity is None:
         return ""
     change = second.velocity - first.velocity
+    one = formats.money_per_day(first.velocity, style)
+    two = formats.money_per_day(second.velocity, style)
+    between = {"a": formats.quarter(first.quarter), "b": formats.quarter(second.quarter)}
+    if one == two:
+        # No lever moved what did not move; the picture shows what they did to each other.
+        told = _("From {a} to {b} velocity stayed at {one}.")
+        return wording.joined([wording.sentence(told, one=one, **between)])
     said = [
         wording.sentence(
             _("From {a} to {b} velocity went from {one} to {two}, {change} a day."),
-            a=formats.quarter(first.quarter),
-            b=formats.quarter(second.quarter),
-            one=formats.money_per_day(first.velocity, style),
-            two=formats.money_per_day(second.velocity, style),
+            one=one,
+            two=two,
             change=formats.signed_money(change, style),
+            **between,
         )
     ]
     along = [step for step in steps if step.value * change > 0]

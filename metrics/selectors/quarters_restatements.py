@@ -165,7 +165,7 @@ def _restatement(
     return Restatement(
         number=version.number,
         when=moment_text(version.at, style),
-        title=_("Restated {day}").format(day=formats.day(version.at, style)),
+        title=_("Restatement {n}").format(n=formats.number(version.number - 1, style)),
         cause=cause,
         changes=field_changes(fields, stages, style),
         segments=tuple(

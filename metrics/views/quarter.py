@@ -134,12 +134,15 @@ def _compare(request: HttpRequest, asked: OneQuarter) -> str:
 def _neighbours(
     request: HttpRequest, asked: OneQuarter, query: str
 ) -> tuple[tuple[str, str, str], ...]:
-    """(word, quarter, address) of the quarters before and after."""
+    """(word, quarter with an arrow, address) of the quarters before and after."""
     found = []
-    for word, other in ((_("Before"), asked.before), (_("After"), asked.after)):
+    for word, arrow, other in (
+        (_("Before"), "\N{LEFTWARDS ARROW} {}", asked.before),
+        (_("After"), "{} \N{RIGHTWARDS ARROW}", asked.after),
+    ):
         if other is not None:
             url = address(request, "quarter", label=other.label) + query
-            found.append((word, formats.quarter(other.label), url))
+            found.append((word, arrow.format(formats.quarter(other.label)), url))
     return tuple(found)
 
 
