@@ -41,7 +41,8 @@ class _Kept:
         """Every visible row, once: with the first company in whose context it shows."""
         found: _Rows = {}
         seen: set[tuple[str, str]] = set()
-        with connection.cursor() as cursor:
+        # Outside a transaction nobody would be told which company is active.
+        with transaction.atomic(), connection.cursor() as cursor:
             for company_id in self.companies:
                 with company_context(company_id):
                     for table in self.columns:
@@ -54,6 +55,7 @@ class _Kept:
                         seen.update((table, row) for row in rows)
                         if rows:
                             found.setdefault(company_id, {})[table] = rows
+        assert {name for tables in found.values() for name in tables} == set(self.columns)
         return found
 
     def again(self) -> Any:
