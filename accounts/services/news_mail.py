@@ -1,18 +1,21 @@
-"""News by mail: at once, or in one letter a day. At most once each, whatever dies meanwhile.
+"""News by mail: at once, or in one letter a day. None is lost, and none is new a second time.
 
-A row is marked as mailed, and that is committed, before its letter is handed over: who is killed
-between the two has sent nothing, and nobody sends it twice. The news itself stands in the
-product. A mail server that cannot be reached is found out before anything is marked.
+A row is marked as mailed in the transaction that hands its letter over, so whoever is killed
+before the end has marked nothing, and the next round sends. If the server had taken the letter
+by then, it takes a second copy of the same Message-ID, which mailboxes keep once. A letter that
+the server refuses for good is not tried again; the news itself stands in the product.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from smtplib import SMTPException
+from email.utils import parseaddr
+from hashlib import sha256
+from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 import structlog
 from django.conf import settings
-from django.core.mail import get_connection, send_mail
+from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.template.loader import render_to_string
@@ -36,6 +39,7 @@ class _Letter:
     to: str
     subject: str
     body: str
+    message_id: str  # the same whenever the same news is sent again
 
 
 def send_news(*, company_id: int, now: datetime) -> int:
@@ -59,8 +63,11 @@ def send_news(*, company_id: int, now: datetime) -> int:
         try:
             sent = 0
             for user_id in waiting:
-                for letter in _claim(company, user_id, now):
-                    sent += _hand_over(letter, connection)
+                while (handed := _send_next(company, user_id, now, connection)) is not None:
+                    sent += handed
+            return sent
+        except (OSError, SMTPException) as error:
+            log.warning("news_mail_broke_off", reason=type(error).__name__)
             return sent
         finally:
             connection.close()
@@ -83,44 +90,56 @@ def _waiting(company: Company, now: datetime) -> list[int]:
     return sorted(set(found))
 
 
-def _claim(company: Company, user_id: int, now: datetime) -> list[_Letter]:
-    """The letters to one person, their rows marked and committed."""
+def _send_next(
+    company: Company, user_id: int, now: datetime, connection: BaseEmailBackend
+) -> bool | None:
+    """Settle the next letter to one person: was it handed over? None when nothing waits.
+
+    Raises what the server raised if another try may help; then nothing is marked.
+    """
     with transaction.atomic():
         # Who mails this person holds the membership; who left has none.
         member = (
-            Membership.objects.select_for_update(of=("self",))
+            Membership.objects.select_for_update(of=("self",), no_key=True)
             .select_related("user")
             .filter(user_id=user_id)
             .first()
         )
-        mine = Notification.objects.select_for_update().filter(
-            user_id=user_id, mailed_at__isnull=True
-        )
+        mine = Notification.objects.filter(user_id=user_id, mailed_at__isnull=True)
         if member is None or not member.user.is_active:
             # Nothing waits for who has left, not even for the day they come back.
             mine.exclude(mailing=Mailing.OFF).update(mailing=Mailing.OFF)
-            return []
-        due = digest_due(company, now)
-        at_once = list(mine.filter(mailing=Mailing.AT_ONCE).order_by("pk"))
-        daily = []
-        had_one = Notification.objects.filter(
-            user_id=user_id, mailing=Mailing.DIGEST, mailed_at__gte=due
-        )
-        if not had_one.exists():
-            daily = list(mine.filter(mailing=Mailing.DIGEST, created_at__lt=due).order_by("pk"))
-        ids = [row.pk for row in (*at_once, *daily)]
-        Notification.objects.filter(pk__in=ids).update(mailed_at=now)
+            return None
+        rows, digest = _next_rows(company, user_id, now)
+        if not rows:
+            return None
         role = Role(member.role)
-        with translation.override(member.user.locale or company.locale):
-            letters = [
-                _letter(company, member, [row], digest=False)
-                for row in at_once
-                if _may_hear(role, row) and now - row.created_at < _STALE
-            ]
-            heard = [row for row in daily if _may_hear(role, row)]
-            if heard:
-                letters.append(_letter(company, member, heard, digest=True))
-        return letters
+        heard = [row for row in rows if _may_hear(role, row) and (digest or _fresh(row, now))]
+        handed = False
+        if heard:
+            with translation.override(member.user.locale or company.locale):
+                handed = _hand_over(_letter(company, member, heard, digest=digest), connection)
+        Notification.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=now)
+        return handed
+
+
+def _next_rows(company: Company, user_id: int, now: datetime) -> tuple[list[Notification], bool]:
+    """The oldest piece of news to be told at once, else those of a digest that is due."""
+    mine = Notification.objects.filter(user_id=user_id, mailed_at__isnull=True).order_by("pk")
+    at_once = list(mine.filter(mailing=Mailing.AT_ONCE)[:1])
+    if at_once:
+        return at_once, False
+    due = digest_due(company, now)
+    had_one = Notification.objects.filter(
+        user_id=user_id, mailing=Mailing.DIGEST, mailed_at__gte=due
+    )
+    if had_one.exists():
+        return [], True
+    return list(mine.filter(mailing=Mailing.DIGEST, created_at__lt=due)), True
+
+
+def _fresh(row: Notification, now: datetime) -> bool:
+    return now - row.created_at < _STALE
 
 
 def _may_hear(role: Role, row: Notification) -> bool:
@@ -155,7 +174,16 @@ def _letter(
         "choices": _address(choices),
     }
     body = render_to_string("accounts/mail/news.txt", context)
-    return _Letter(member.user.email, " ".join(subject.split())[:200], body)
+    return _Letter(
+        member.user.email, " ".join(subject.split())[:200], body, _message_id(company, rows)
+    )
+
+
+def _message_id(company: Company, rows: Sequence[Notification]) -> str:
+    told = [f"{row.pk}:{row.user_id}:{row.created_at.isoformat()}" for row in rows]
+    digest = sha256("|".join([str(company.pk), *told]).encode()).hexdigest()[:32]
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return f"<news-{digest}@{domain}>"
 
 
 def _address(path: str) -> str:
@@ -164,11 +192,17 @@ def _address(path: str) -> str:
 
 
 def _hand_over(letter: _Letter, connection: BaseEmailBackend) -> bool:
+    message = EmailMessage(
+        letter.subject,
+        letter.body,
+        to=[letter.to],
+        headers={"Message-ID": letter.message_id},
+        connection=connection,
+    )
     try:
-        return bool(
-            send_mail(letter.subject, letter.body, None, [letter.to], connection=connection)
-        )
-    except (OSError, SMTPException) as error:
-        # It may have arrived all the same: said in the log, never sent again.
+        return bool(message.send())
+    except (SMTPRecipientsRefused, SMTPResponseException) as error:
+        if isinstance(error, SMTPResponseException) and error.smtp_code < 500:
+            raise  # "try again later"
         log.warning("news_letter_refused", reason=type(error).__name__)
         return False

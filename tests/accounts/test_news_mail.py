@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
@@ -80,6 +80,27 @@ def test_a_letter_that_is_refused_is_not_tried_again_and_stops_no_other(
     assert marked(a) == [True, True]
     assert send_news(company_id=a.company.pk, now=NOW) == 0
     assert len(tried) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("trouble", [SMTPServerDisconnected(), SMTPDataError(451, b"Later")])
+def test_a_server_that_breaks_off_or_says_later_is_asked_again(
+    quiet_world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    a = quiet_world.a
+    told_at_once(a, "1")
+    told_at_once(a, "2")
+
+    def breaks_off(self: EmailBackend, messages: object) -> int:
+        raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "send_messages", breaks_off)
+        assert send_news(company_id=a.company.pk, now=NOW) == 0
+    assert marked(a) == [False, False]
+    assert send_news(company_id=a.company.pk, now=NOW) == 2
+    first, second = mail.outbox[-2:]
+    assert first.extra_headers["Message-ID"] != second.extra_headers["Message-ID"]
 
 
 @pytest.mark.django_db(transaction=True)

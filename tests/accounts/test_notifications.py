@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMessage
 from django.test import Client, override_settings
 
 from accounts.models import Mailing, Notification, NotificationChoice
@@ -121,22 +122,28 @@ def test_a_digest_goes_out_once_in_the_morning_with_everything(world: World) -> 
     assert letters(a, MORNING + timedelta(hours=60)) == []
 
 
-def test_a_letter_that_could_not_be_sent_is_not_sent_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("taken", [False, True], ids=["before it was taken", "after"])
+def test_a_worker_killed_over_a_letter_loses_none_and_brings_no_new_one(
+    world: World, monkeypatch: pytest.MonkeyPatch, taken: bool
 ) -> None:
     a = world.a
     chooses(a, Role.OWNER, "quarter_final", True, Mailing.AT_ONCE)
     tells(a, user_ids=[a.user(Role.OWNER).pk])
+    send = EmailMessage.send
 
-    def killed(*_: object, **__: object) -> None:
+    def killed(message: EmailMessage, *_: object, **__: object) -> None:
+        if taken:
+            send(message)
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("accounts.services.news_mail.send_mail", killed)
+        patch.setattr(EmailMessage, "send", killed)
         with pytest.raises(SystemExit):
             send_news(company_id=a.company.pk, now=NOW)
+    assert letters(a, NOW) == ["owner"]
     assert letters(a, NOW) == []
-    assert len(client_of(a.user(Role.OWNER)).get(PAGE).context["rows"]) == 1  # still in the product
+    assert len(mail.outbox) == 1 + taken
+    assert len({message.extra_headers["Message-ID"] for message in mail.outbox}) == 1
 
 
 @override_settings(PUBLIC_URL="https://sales.example")
