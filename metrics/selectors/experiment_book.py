@@ -10,7 +10,6 @@ from django.utils.translation import ngettext
 from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company
-from metrics.calc.experiment_states import OPEN
 from metrics.models import Experiment, Measure
 from metrics.selectors.experiment_question import BookQuestion, matching
 from metrics.selectors.experiment_rows import ExperimentRow, experiments, rows_of
@@ -97,7 +96,7 @@ def _owners(found: Iterable[Experiment]) -> tuple[tuple[int, str], ...]:
 
 def _lede(states: list[str], rows: tuple[ExperimentRow, ...], style: Style) -> str:
     """How many bets run, and how many of those in sight wait for a decision."""
-    running = sum(state in OPEN for state in states)
+    running = states.count("running")
     said = [
         ngettext("{n} bet runs now.", "{n} bets run now.", running).format(
             n=formats.number(running, style)

@@ -1,5 +1,6 @@
 """What happened to an experiment: its log, with every amendment, its reason and what was before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,7 +19,7 @@ Kind = ExperimentEntry.Kind
 
 @dataclass(frozen=True, slots=True)
 class StoryRow:
-    """One entry of the log. `lines` are the fields that an amendment changed."""
+    """One entry of the log, or reminders in a row. `lines` are the fields that an amendment changed."""
 
     at: str
     who: str
@@ -55,7 +56,7 @@ def story_of(experiment: Experiment, *, company: Company, today: date, style: St
         .select_related("by")
         .order_by("-at", "-pk")
     )
-    rows = tuple(_row(entry, experiment, company, today, style) for entry in entries)
+    rows = tuple(_row(run, experiment, company, today, style) for run in _runs(entries))
     return Story(
         rows=rows,
         amendments=tuple(row for row in rows if row.amendment),
@@ -63,13 +64,36 @@ def story_of(experiment: Experiment, *, company: Company, today: date, style: St
     )
 
 
+def _runs(entries: Iterable[ExperimentEntry]) -> list[list[ExperimentEntry]]:
+    """The entries one by one, but for reminders in a row: a run of the same is one line."""
+    runs: list[list[ExperimentEntry]] = []
+    for entry in entries:
+        if runs and _reminder(entry) and _reminder(runs[-1][0]) and runs[-1][0].text == entry.text:
+            runs[-1].append(entry)
+        else:
+            runs.append([entry])
+    return runs
+
+
+def _reminder(entry: ExperimentEntry) -> bool:
+    return entry.kind == Kind.AUTOMATIC and entry.after.get("event") == "check_in"
+
+
 def _row(
-    entry: ExperimentEntry, experiment: Experiment, company: Company, today: date, style: Style
+    run: list[ExperimentEntry], experiment: Experiment, company: Company, today: date, style: Style
 ) -> StoryRow:
+    entry = run[0]
     amends = entry.kind == Kind.AMENDMENT
     what, said, icon = _words(entry)
+    at = formats.day(company.local_day(entry.at), style, today=today)
+    if len(run) > 1:
+        at = _("{n} times, {first} to {last}").format(
+            n=formats.number(len(run), style),
+            first=formats.day(company.local_day(run[-1].at), style, today=today),
+            last=at,
+        )
     return StoryRow(
-        at=formats.day(company.local_day(entry.at), style, today=today),
+        at=at,
         who=person(entry.by) or _("By itself"),
         what=what,
         icon=icon,

@@ -297,6 +297,23 @@ def test_why_it_runs_and_what_happened(quiet_world: World) -> None:
     assert "There are no figures yet" in said
 
 
+def test_reminders_in_a_row_are_one_line_of_the_log(quiet_world: World) -> None:
+    a = quiet_world.a
+    one = made(a)
+    for week in range(5):
+        told = {"event": "check_in", "week": f"2026-W{week + 10}"}
+        at = NOW - timedelta(weeks=6 - week)
+        entry(a, one, ENTRY.AUTOMATIC, text="Ada was reminded", after=told, at=at)
+        if week == 2:
+            entry(a, one, ENTRY.NOTE, text="A word", at=at + timedelta(days=1))
+    rows = page_of(a, one).story.rows
+    assert [(row.what, row.at) for row in rows] == [
+        ("Ada was reminded", "2 times, 29 Apr to 6 May"),
+        ("Note", "23 Apr"),
+        ("Ada was reminded", "3 times, 8 Apr to 22 Apr"),
+    ]
+
+
 def test_a_decision_keeps_its_figures_and_shows_what_would_differ(quiet_world: World) -> None:
     a = quiet_world.a
     frozen = figures()

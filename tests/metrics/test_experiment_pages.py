@@ -95,7 +95,7 @@ def test_the_list_says_state_effect_certainty_and_owner(a: Workspace) -> None:
     for role in Role:
         page = text(client(a, role).get(BASE))
         for part in (
-            "3 bets run now. 2 wait for a decision.",
+            "2 bets run now. 2 wait for a decision.",
             "Day 46 of 91",
             "Ended 19 May, to be decided",
             "Stopped 20 May, to be decided",

@@ -304,13 +304,17 @@ def level_interval(measure: Measure, values: Float, weeks: float) -> Interval | 
 
 
 def _target(primary: Reading, smallest: float | None) -> float | None:
+    """The level that the smallest effect would lead to; None where there can be none such."""
     wanted = _wanted(primary.measure, primary.direction, smallest)
     if wanted is None or primary.baseline.value is None:
         return None
     goal = Goal(primary.direction, wanted)
     if SCALE[primary.measure] == "ratio":
         return primary.baseline.value * goal.target("ratio")
-    return primary.baseline.value + goal.target("difference")
+    level = primary.baseline.value + goal.target("difference")
+    if primary.measure in ("won_within", "passed_within"):
+        return level if 0 <= level <= 1 else None  # no share is more than all
+    return level if level > 0 else None  # and nothing takes less than no time
 
 
 def _settle(plan: ExperimentPlan, baseline: Observations, test: Observations) -> Settle:

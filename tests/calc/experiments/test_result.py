@@ -95,6 +95,16 @@ def test_a_conversion_by_hand() -> None:
     assert figures.worth_reason == "no_quarter"
 
 
+@pytest.mark.parametrize(
+    ("direction", "smallest", "target"), [("up", 0.2, 0.95), ("up", 0.3, None), ("down", 0.8, None)]
+)
+def test_no_target_lies_beyond_all_or_nothing(direction, smallest, target) -> None:
+    """Thirty of forty and 30 points more would be 105 %."""
+    plan = replace(plan_of(), direction=direction, smallest=smallest)
+    figures = shown(crowd(0, 30, 10) + crowd(70, 30, 10), plan)
+    assert figures.target == (target if target is None else pytest.approx(target))
+
+
 def test_young_deals_are_counted_and_left_out() -> None:
     figures = shown(crowd(0, 10, 30) + crowd(70, 10, 10), plan_of(), day=84)
     side = figures.primary.test
