@@ -14,12 +14,12 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def keep_django_logging(**_: object) -> None:
     """Celery would replace the handlers that LOGGING set."""
 
 
-@celeryd_init.connect
+@celeryd_init.connect  # type: ignore[untyped-decorator]
 def refuse_unsafe_role(**_: object) -> None:
     """A worker, like the web, does not start on a database that would mix companies."""
     import django

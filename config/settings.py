@@ -15,9 +15,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # served over TLS: secure cookies, HSTS
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 CODE_VERSION = env.str("CODE_VERSION", "0.1.0")
@@ -257,5 +257,6 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 PUBLIC_URL = env.str("PUBLIC_URL", "")  # where people reach the product: links in letters
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")  # without it there is no /metrics
 LOGGING = logging.configuration(
-    level=env.log_level("LOG_LEVEL", "INFO"), json=env.bool("LOG_JSON", False)
+    level=env.log_level("LOG_LEVEL", "INFO"),  # type: ignore[call-overload]
+    json=env.bool("LOG_JSON", False),
 )

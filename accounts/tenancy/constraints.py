@@ -29,12 +29,16 @@ class CompositeForeignKey(BaseConstraint):
             "DEFERRABLE INITIALLY DEFERRED"
         )
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: Any) -> str:
+    def constraint_sql(  # type: ignore[override]
+        self, model: type[models.Model], schema_editor: Any
+    ) -> str:
         return (
             f"CONSTRAINT {schema_editor.quote_name(self.name)} {self._body(model, schema_editor)}"
         )
 
-    def create_sql(self, model: type[models.Model], schema_editor: Any) -> Statement:
+    def create_sql(  # type: ignore[override]
+        self, model: type[models.Model], schema_editor: Any
+    ) -> Statement:
         return Statement(
             "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s %(body)s",
             table=Table(model._meta.db_table, schema_editor.quote_name),
@@ -42,7 +46,9 @@ class CompositeForeignKey(BaseConstraint):
             body=self._body(model, schema_editor),
         )
 
-    def remove_sql(self, model: type[models.Model], schema_editor: Any) -> Statement:
+    def remove_sql(  # type: ignore[override]
+        self, model: type[models.Model], schema_editor: Any
+    ) -> Statement:
         return Statement(
             "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
             table=Table(model._meta.db_table, schema_editor.quote_name),

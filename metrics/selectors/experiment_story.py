@@ -19,7 +19,7 @@ Kind = ExperimentEntry.Kind
 
 @dataclass(frozen=True, slots=True)
 class StoryRow:
-    """One entry of the log, or reminders in a row. `lines` are the fields that an amendment changed."""
+    """An entry of the log, or reminders in a row. `lines` are fields that an amendment changed."""
 
     at: str
     who: str
