@@ -164,7 +164,7 @@ def _lines(asked: Asked) -> tuple[str, ...]:
     }[newest.status]
     return (
         _("{first} to {last}. {status}.").format(first=first, last=last, status=status),
-        _("What was known of the time before {at} counts. Stored on {stored}.").format(
+        _("Counts what happened before {at}, as far as it was known on {stored}.").format(
             at=moment_text(newest.as_of, style), stored=moment_text(newest.at, style)
         ),
     )

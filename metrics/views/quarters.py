@@ -4,11 +4,14 @@ import io
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
+from accounts.permissions import allows
+from accounts.roles import Role
 from metrics.calc.calendar import Quarter
 from metrics.selectors import figures
 from metrics.selectors.filters import Choice, Question, question_from, segment_text
@@ -36,6 +39,20 @@ class _Asked:
     pipeline_id: int | None
     quarters: tuple[Quarter, ...]
     names: tuple[str, ...]  # the segment, or the two that stand side by side
+
+
+def _none_yet(request: HttpRequest) -> Empty:
+    """Before the first deal: who may open one is offered to."""
+    title = _("No quarter yet")
+    if not allows(Role(request.membership.role), "deal.open"):  # type: ignore[attr-defined]
+        return Empty(title, _("A quarter appears with the first deals."))
+    slug = request.company.slug  # type: ignore[attr-defined]
+    return Empty(
+        title,
+        _("A quarter appears with the first deals. Import your deals to see it."),
+        reverse("pipeline:deal_open", kwargs={"company_slug": slug}),
+        _("New deal"),
+    )
 
 
 def _asked(request: HttpRequest) -> _Asked:
@@ -80,10 +97,7 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
     page = rows_of(**read, style=style, today=today)  # type: ignore[arg-type]
     empty = None
     if page is None:
-        empty = Empty(
-            _("No quarter yet"),
-            _("A quarter appears with the first deals. Import your deals to see it."),
-        )
+        empty = _none_yet(request)
     elif not any(line.cells for row in page.rows for line in row.lines):
         empty = Empty(
             _("No deals here"),
