@@ -14,6 +14,7 @@ class Letters(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         with open(os.environ["FAULTS_LETTERS"], "a") as file:
             for message in email_messages:
-                file.write(json.dumps([message.to[0], message.subject]) + "\n")
+                line = [message.to[0], message.subject, message.extra_headers["Message-ID"]]
+                file.write(json.dumps(line) + "\n")
                 file.flush()
         return len(email_messages)

@@ -2,189 +2,104 @@
 
 Two workers and two beats run as in the product, on a Redis of their own that keeps nothing. By
 the count of moves, in a seeded order, a worker with all its children, a worker's child alone, or
-Redis gets a SIGKILL. What is left is counted against the facts.
+Redis gets a SIGKILL, just after a move: while somebody computes. What is left is counted against
+the facts (`faults_counting`).
 """
 
 import argparse
-import json
 import os
 import random
-import shutil
-import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
-from django.db import connection, transaction
+from django.db import connection
 
 from benchmarks.faults_celery import NEWS_EVERY
+from benchmarks.faults_programs import Programs
 from benchmarks.measuring import say
 from benchmarks.moved_clock import MovedClock
-from config.launch.places import REPOSITORY, Home
-from config.launch.processes import Process, watched
+from config.launch.places import Home
+from config.launch.processes import watched
 from config.launch.redis_server import Redis
-from config.launch.supervisor import python
 
-STEADY = 2.0  # seconds a worker has run before it is worth killing
-PACE = 1.2  # seconds between two kills, or nobody would ever be at work
-LEAP = timedelta(days=7)  # the clock's longest step: news older than two weeks is none
+if TYPE_CHECKING:  # models cannot be imported before Django is set up
+    from benchmarks.faults_company import People
 
-
-class Killed:
-    """The programs of the run, started again whenever they are down; and who was killed."""
-
-    def __init__(self, folder: Path, redis: Redis, seed: int) -> None:
-        self._redis = redis
-        self._rng = random.Random(seed)
-        self._commands: dict[str, Sequence[str | Path]] = {}
-        self._programs: dict[str, Process] = {}
-        self._folder = folder
-        self._environment = {**os.environ, "REDIS_URL": redis.url}
-        self._since: dict[str, float] = {}
-        self.count: Counter[str] = Counter()
-        for name in ("worker-1", "worker-2"):
-            self._add(
-                name, "worker", "--concurrency", "1", "--hostname",
-                f"{name}@%h", "--prefetch-multiplier", "1", "--without-gossip",
-                "--without-mingle", "--loglevel", "WARNING",
-            )  # fmt: skip
-        for name in ("beat-1", "beat-2"):
-            self._add(
-                name, "beat", "--pidfile", "", "--schedule",
-                str(folder / name), "--loglevel", "WARNING",
-            )  # fmt: skip
-
-    def _add(self, name: str, *words: str) -> None:
-        self._commands[name] = python("-m", "benchmarks.faults_celery", *words)
-        self._start(name)
-
-    def _start(self, name: str) -> None:
-        self._programs[name] = Process(
-            self._commands[name],
-            environment=self._environment,
-            folder=REPOSITORY,
-            log=self._folder / f"{name}.log",
-        )
-        self._since[name] = time.monotonic()
-
-    def look(self) -> None:
-        """Start again what is down, as the supervisor of a machine does."""
-        for name, program in list(self._programs.items()):
-            if program.code() is not None:
-                self.count[f"{name.split('-')[0]} came back"] += 1
-                self._start(name)
-
-    def kill(self, what: str) -> None:
-        """SIGKILL one of them: `worker` with all it started, a worker's `child`, or `redis`."""
-        if what == "redis":
-            self._kill_redis()
-        else:
-            self._kill_worker(what)
-        self.count[what] += 1
-
-    def _kill_redis(self) -> None:
-        pid = self._redis.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        while self._redis.code() is None:
-            time.sleep(0.01)
-        for kept in self._redis.folder.glob("append*"):
-            shutil.rmtree(kept, ignore_errors=True)
-        self._redis.start()
-
-    def _kill_worker(self, what: str) -> None:
-        name = self._rng.choice(["worker-1", "worker-2"])
-        while True:
-            self.look()
-            pid = self._programs[name].pid
-            children = _children(pid)
-            if children and time.monotonic() - self._since[name] > STEADY:
-                break
-            time.sleep(0.05)
-        if what == "child":
-            os.kill(children[0], signal.SIGKILL)
-            return
-        os.killpg(pid, signal.SIGKILL)
-        while self._programs[name].code() is None:
-            time.sleep(0.01)
-        self._start(name)
-
-    def stop(self) -> None:
-        for program in self._programs.values():
-            program.signal()
-        for program in self._programs.values():
-            program.stop(3)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(word) for word in text.split()]
+# A letter that is a week old is not sent any more: the clock waits for what has waited for three
+# days of it, and then takes no longer step than three.
+LEAP = WAIT = timedelta(days=3)
+AFTER_MOVE = 0.3  # seconds, at most, between a move and the kill that follows it
+PATIENCE = 120.0  # seconds after which what still waits is called stuck
 
 
 def run(*, moves: int, workers: int, redis_kills: int, seed: int, folder: Path) -> dict[str, Any]:
     """The whole run; what was counted."""
     from benchmarks.faults_company import BEGINS, ENDS, found_company
+    from benchmarks.faults_counting import counted
 
     clock = MovedClock(Path(os.environ["FAULTS_CLOCK"]))
     clock.set(BEGINS)
     clock.install()
     rng = random.Random(seed)
-    kills = ["worker"] * (workers - workers // 2) + ["child"] * (workers // 2)
-    kills += ["redis"] * redis_kills
-    rng.shuffle(kills)
-    kill_at = {(i + 1) * moves // (len(kills) + 1): what for i, what in enumerate(kills)}
+    kill_at = _kills(moves, workers, redis_kills, rng)
     steps = max(1, min(5, LEAP // ((ENDS - BEGINS) / moves)))
     people = found_company(seed=seed)
     with Home(folder / "redis-home") as home, watched():
         redis = Redis(home)
         redis.start()
         _send_to(redis.url)
-        killed = Killed(folder, redis, seed)
+        programs = Programs(folder, redis, seed)
         try:
-            _await_work()
-            begun = time.monotonic()
-            behind_at_kill, last = 0, time.monotonic()
+            _await_work(programs)
+            begun, waiting = time.monotonic(), 0
             for number in range(moves):
-                target = BEGINS + (ENDS - BEGINS) * (number / moves)
+                what = kill_at.get(number)
+                whom = programs.victim(what) if what else ""
                 if number % steps == 0:
-                    _move_on(clock, people, target)
+                    _move_on(clock, people, BEGINS + (ENDS - BEGINS) * (number / moves))
                 people.work(clock.now())
-                if number in kill_at:
-                    while time.monotonic() - last < PACE:
-                        killed.look()
-                        time.sleep(0.02)
-                    behind_at_kill += bool(_behind(clock))
-                    killed.kill(kill_at[number])
-                    last = time.monotonic()
-                killed.look()
-            while clock.now() < ENDS and time.monotonic() - last < 120:
-                killed.look()
-                _move_on(clock, people, ENDS)
-                time.sleep(0.1)
+                if what:
+                    time.sleep(rng.uniform(0, AFTER_MOVE))
+                    waiting += bool(_behind(clock))
+                    while not programs.kill(what, whom):
+                        whom = programs.victim(what)
+                programs.look()
+            _arrive(programs, clock, people, ENDS)
             worked = time.monotonic() - begun
-            drained = _drain(killed, clock, last)
-            mailed = _settle_mail(killed, clock, people)
+            drained = _drain(programs, clock)
+            told = _await_news(programs, clock, people)
         finally:
-            killed.stop()
+            programs.stop()
             redis.stop(1)
     return {
         "moves": len(people.acknowledged),
-        "kills": {name: killed.count[name] for name in ("worker", "child", "redis")},
-        "came_back": {k: v for k, v in killed.count.items() if k.endswith("came back")},
-        "kills_with_work_waiting": behind_at_kill,
+        "kills": {name: programs.kills[name] for name in ("worker", "child", "redis")},
+        "came_back": dict(programs.came_back),
+        "kills_with_work_waiting": waiting,
         "seconds": round(worked, 1),
         "drained_s": drained,
-        "mail_settled_s": mailed,
-        **_counted(people, clock),
+        "told_and_mailed_s": told,
+        **counted(
+            company_id=people.company.pk,
+            acknowledged=people.acknowledged,
+            letters=Path(os.environ["FAULTS_LETTERS"]),
+            now=clock.now(),
+        ),
     }
+
+
+def _kills(moves: int, workers: int, redis_kills: int, rng: random.Random) -> dict[int, str]:
+    """After which move what is killed: evenly over the run, in a seeded order."""
+    kinds = ["worker"] * (workers - workers // 2) + ["child"] * (workers // 2)
+    kinds += ["redis"] * redis_kills
+    if len(kinds) >= moves:
+        raise ValueError("Every kill needs a move of its own.")
+    rng.shuffle(kinds)
+    return {(i + 1) * moves // (len(kinds) + 1): what for i, what in enumerate(kinds)}
 
 
 def _send_to(url: str) -> None:
@@ -194,10 +109,15 @@ def _send_to(url: str) -> None:
     app.conf.broker_url = url
 
 
-def _await_work() -> None:
+def _await_work(programs: Programs) -> None:
     """Until a worker has answered a beat: before that nobody is there to be killed."""
-    until = time.monotonic() + 120
-    while _row("SELECT count(*) FROM metrics_lease") == (0,):
+    until = time.monotonic() + PATIENCE
+    while True:
+        programs.look()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM metrics_lease")
+            if cursor.fetchone() != (0,):
+                return
         if time.monotonic() > until:
             raise TimeoutError("No worker came up: see the logs in the folder of the run.")
         time.sleep(0.1)
@@ -207,105 +127,6 @@ def _behind(clock: MovedClock) -> list[Any]:
     from metrics.services.sweep import behind
 
     return behind(now=clock.now())
-
-
-def _waits(clock: MovedClock, people: Any, *, days: int) -> bool:
-    """Is a quarter overdue, or a version untold or unmailed, for so many days of this clock?
-
-    News grows old in a week or two; a clock that runs a day a second has to wait for it.
-    """
-    with _company(people.company.pk), connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"since": clock.now() - timedelta(days=days)})
-        return bool(cursor.fetchone()[0])
-
-
-def _move_on(clock: MovedClock, people: Any, target: datetime) -> None:
-    """Set the clock to the target, or a leap nearer to it; not while something waits for long."""
-    if clock.now() < target and not _waits(clock, people, days=3):
-        clock.set(min(target, clock.now() + LEAP))
-
-
-def _drain(killed: Killed, clock: MovedClock, since: float) -> float | None:
-    """Seconds from the last kill until nothing waits; None after two minutes."""
-    while time.monotonic() - since < 120:
-        killed.look()
-        if not _behind(clock):
-            return round(time.monotonic() - since, 1)
-        time.sleep(0.1)
-    return None
-
-
-def _settle_mail(killed: Killed, clock: MovedClock, people: Any) -> float | None:
-    """Seconds until all versions were told and all letters handed over; None after 90.
-
-    Then one more round of the news, in which nothing may come a second time.
-    """
-    begun = time.monotonic()
-    while _waits(clock, people, days=0):
-        killed.look()
-        if time.monotonic() - begun > 90:
-            return None
-        # The lease of the news lasts fifty seconds: the clock need not wait for it.
-        clock.set(clock.now() + timedelta(seconds=20))
-        time.sleep(0.5)
-    settled = time.monotonic() - begun
-    clock.set(clock.now() + timedelta(seconds=60))
-    time.sleep(NEWS_EVERY + 1)
-    return round(settled, 1)
-
-
-def _company(company_id: int) -> Any:
-    from accounts.tenancy.context import company_context
-
-    class Both:
-        def __enter__(self) -> None:
-            self.context, self.block = company_context(company_id), transaction.atomic()
-            self.context.__enter__()
-            self.block.__enter__()
-
-        def __exit__(self, *error: Any) -> None:
-            self.block.__exit__(*error)
-            self.context.__exit__(*error)
-
-    return Both()
-
-
-def _row(statement: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchone()
-
-
-_VERSIONS = """
-    WITH rows AS (
-        SELECT pipeline_id, quarter_start, segment, version, figures, cause,
-               lag(figures) OVER w AS before
-        FROM metrics_snapshot WHERE status = 'final'
-        WINDOW w AS (PARTITION BY pipeline_id, quarter_start, segment ORDER BY version)
-    )
-    SELECT count(*), count(DISTINCT (quarter_start, version)),
-           count(*) FILTER (WHERE before = figures),
-           count(*) FILTER (WHERE version > 1 AND jsonb_array_length(cause -> 'facts') = 0)
-    FROM rows
-"""
-_GAPS = """
-    SELECT count(*) FROM (
-        SELECT quarter_start, max(version) AS top, count(DISTINCT version) AS n, min(version) AS low
-        FROM metrics_snapshot WHERE status = 'final' GROUP BY quarter_start) q
-    WHERE q.top <> q.n OR q.low <> 1
-"""
-_NEWS = """
-    SELECT count(*), count(*) - count(DISTINCT (user_id, kind, key)) FROM accounts_notification
-"""
-_UNTOLD = """
-    SELECT count(*) FROM (
-        SELECT DISTINCT pipeline_id, quarter_label, version FROM metrics_snapshot
-        WHERE status = 'final' AND NOT imported) v
-    CROSS JOIN accounts_membership m
-    WHERE NOT EXISTS (
-        SELECT FROM accounts_notification n WHERE n.user_id = m.user_id
-          AND n.key = v.pipeline_id || ':' || v.quarter_label || ':' || v.version)
-"""
 
 
 _WAITING = """
@@ -321,62 +142,57 @@ _WAITING = """
 """
 
 
-def _counted(people: Any, clock: MovedClock) -> dict[str, Any]:
-    """What the run left, against the facts."""
-    from metrics.services.recompute import recompute_all
-    from metrics.services.verifying import verify_snapshots
+def _waits(clock: MovedClock, people: "People", *, since: timedelta) -> bool:
+    """Is a quarter overdue, or a version untold or unmailed, for so long by this clock?"""
+    from benchmarks.faults_counting import inside
 
-    company_id = people.company.pk
-    with _company(company_id):
-        (recorded,) = _row("SELECT count(*) FROM pipeline_stagetransition")
-        rows, versions, doubled, without_cause = _row(_VERSIONS)
-        (gaps,) = _row(_GAPS)
-        (finals,) = _row(
-            "SELECT count(DISTINCT quarter_start) FROM metrics_snapshot WHERE status = 'final'"
-        )
-        told, told_twice = _row(_NEWS)
-        (untold,) = _row(_UNTOLD)
-    verified = verify_snapshots(company_id=company_id)
-    # The whole history once more: what it would write is what stood there wrong.
-    again = recompute_all(company_id=company_id, now=clock.now())
-    return {
-        "moves_lost_or_doubled": abs(recorded - len(people.acknowledged)),
-        "final_quarters": finals,
-        "versions": versions,
-        "final_rows": rows,
-        "wrong_rows": sum(one.written + one.removed for one in again),
-        "wrong_versions": len(verified.wrong),
-        "examples": [str(one) for one in verified.wrong[:3]],
-        "versions_doubled": doubled,
-        "versions_missing": gaps,
-        "versions_without_cause": without_cause,
-        "told": told,
-        "told_twice": told_twice,
-        "untold": untold,
-        **_letters(company_id),
-    }
+    with inside(people.company.pk), connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"since": clock.now() - since})
+        return bool(cursor.fetchone()[0])
 
 
-def _letters(company_id: int) -> dict[str, int]:
-    """Letters that arrived against pieces of news that were to be mailed at once."""
-    from accounts.models import Notification
-    from accounts.selectors.news import sentence_of
+def _move_on(clock: MovedClock, people: "People", target: datetime) -> None:
+    """Set the clock to the target, by leaps; no further while something waits for long."""
+    while clock.now() < target and not _waits(clock, people, since=WAIT):
+        clock.set(min(target, clock.now() + LEAP))
 
-    file = Path(os.environ["FAULTS_LETTERS"])
-    lines = file.read_text().splitlines() if file.exists() else []
-    arrived = Counter((to, subject) for to, subject in map(json.loads, lines))
-    with _company(company_id):
-        news = Notification.objects.filter(mailing="at_once").select_related("user")
-        # A letter's subject is "company: sentence", cut to 200 characters.
-        due: Counter[tuple[str, str]] = Counter()
-        for one in news:
-            subject = " ".join(f"Faults: {sentence_of(one.kind, one.values)}".split())
-            due[(one.user.email, subject[:200])] += 1
-    return {
-        "letters": arrived.total(),
-        "letters_lost": (due - arrived).total(),
-        "letters_doubled": (arrived - due).total(),
-    }
+
+def _arrive(programs: Programs, clock: MovedClock, people: "People", end: datetime) -> None:
+    """Let the clock come to the end of the run, by leaps."""
+    until = time.monotonic() + PATIENCE
+    while clock.now() < end and time.monotonic() < until:
+        programs.look()
+        _move_on(clock, people, end)
+        time.sleep(0.1)
+
+
+def _drain(programs: Programs, clock: MovedClock) -> float | None:
+    """Seconds from the last kill until no quarter is behind; None where one is stuck."""
+    while time.monotonic() - programs.last_kill < PATIENCE:
+        programs.look()
+        if not _behind(clock):
+            return round(time.monotonic() - programs.last_kill, 1)
+        time.sleep(0.1)
+    return None
+
+
+def _await_news(programs: Programs, clock: MovedClock, people: "People") -> float | None:
+    """Seconds until all versions were told and all letters handed over; None where one is stuck.
+
+    Then one more round of the news, in which nothing may come a second time.
+    """
+    begun = time.monotonic()
+    while _waits(clock, people, since=timedelta()):
+        programs.look()
+        if time.monotonic() - begun > PATIENCE:
+            return None
+        # The lease of the news lasts fifty seconds: the clock need not wait for it.
+        clock.set(clock.now() + timedelta(seconds=20))
+        time.sleep(0.5)
+    settled = time.monotonic() - begun
+    clock.set(clock.now() + timedelta(seconds=60))
+    time.sleep(NEWS_EVERY + 1)
+    return round(settled, 1)
 
 
 def main() -> int:

@@ -12,6 +12,8 @@ from django.db import connection
 from benchmarks.faults import promises
 from config.launch.places import REPOSITORY
 
+SEED = os.environ.get("FAULTS_SEED", "7")
+
 
 @pytest.mark.django_db(transaction=True)
 def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
@@ -20,7 +22,7 @@ def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
     settings = connection.settings_dict
     at = f"{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults_run", "100", "3", "1", "7", str(tmp_path)],
+        [sys.executable, "-m", "benchmarks.faults_run", "100", "3", "1", SEED, str(tmp_path)],
         env={
             **os.environ,
             "DATABASE_URL": f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{at}",
@@ -30,11 +32,14 @@ def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=180,
+        timeout=300,  # far more than it takes: a run that hangs
     )
     measured = json.loads(done.stdout.splitlines()[-1])
     assert measured["moves"] == 100
     assert measured["kills"] == {"worker": 2, "child": 1, "redis": 1}
     assert measured["final_quarters"] == 4
-    broken = [promise for promise, kept in promises(measured).items() if not kept]
+    # Each quarter's final version and restatements, to both managers.
+    assert measured["letters"] == measured["told"] == 2 * measured["versions"]
+    # How fast it drained is the long form's question: here others use the machine too.
+    broken = [what for what, kept in promises(measured, timed=False).items() if not kept]
     assert broken == [], measured
