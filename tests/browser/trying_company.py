@@ -120,8 +120,9 @@ def make_trying_company() -> Workspace:
     return workspace
 
 
-def live_through(workspace: Workspace, clock: Clock, until: datetime) -> None:
-    """Let the days pass: deals come and move at their time, and the worker does its rounds."""
+def live_through(workspace: Workspace, clock: Clock, until: datetime, *, days: int = 7) -> None:
+    """Let time pass: deals come and move when they do, and every so many days the worker looks
+    after the experiments; in the end it does all that it is sent to do."""
     since = clock.now()
     entries = [
         (datetime.combine(day, time(9 + hour), UTC), arrival, stage)
@@ -132,10 +133,10 @@ def live_through(workspace: Workspace, clock: Clock, until: datetime) -> None:
     for at, arrival, stage in sorted(entries, key=lambda entry: entry[0]):
         if not since < at <= until:
             continue
-        if at.date() >= rounds + timedelta(days=7):
+        if at.date() >= rounds + timedelta(days=days):
             rounds = at.date()
-            clock.put(datetime.combine(rounds, time(4), UTC))
-            work(workspace)
+            clock.put(datetime.combine(rounds, time(8), UTC))
+            experiment_round(workspace.company.pk)
         clock.put(at)
         _enter(workspace, arrival, stage, at)
     clock.put(until)
