@@ -116,6 +116,15 @@ def _empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A page asked for in French leaves its language on the thread: the next test starts afresh."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture
 def owner_connection(database_name: str) -> Iterator[Any]:
     """The owner's own connection (psycopg, autocommit): it sees what tests have committed."""
