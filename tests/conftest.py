@@ -54,6 +54,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: drives a real Chromium")
 
 
+# Rooms whose single tests take longest: at the end of a run one of them would keep a core alone.
+_LONGEST = ("reliability", "browser", "launch")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; within that, the shuffled order stays."""
+    rank = {name: i for i, name in enumerate(_LONGEST)}
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).parts[0], len(rank)))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a skipped test is an error: nothing there may be missing."""
