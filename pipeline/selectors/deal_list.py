@@ -1,18 +1,18 @@
 """The list of deals: sorted, paged, added up, and as rows of a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts import formats
 from accounts.formats import Style
 from pipeline.exports import Value
-from pipeline.models import Deal
+from pipeline.models import Channel, Deal
 from pipeline.selectors.board import Totals, notes_of, worth_text
 from pipeline.selectors.deal_filters import (
     Context,
@@ -23,6 +23,7 @@ from pipeline.selectors.deal_filters import (
     valued,
 )
 from pipeline.selectors.deal_rows import FIELDS, Age, DealRow, Owner, Step, Writer
+from pipeline.selectors.settings_catalogues import channel_text
 
 PAGE = 100
 SORTS: dict[str, str] = {
@@ -186,8 +187,21 @@ def export_rows(
     *, context: Context, pipeline_id: int, asked: DealFilter, chunk: int = 2000
 ) -> Iterator[tuple[Value, ...]]:
     """Every deal that matches, oldest first, read in chunks: memory does not grow with them."""
-    names = {s.pk: s.name for s in context.stages}
+    # The words now, in the reader's language: the rows are read when the answer has begun.
+    words = {
+        Deal.Outcome.OPEN: pgettext("deal", "Open"),
+        Deal.Outcome.WON: pgettext("one deal", "Won"),
+        Deal.Outcome.LOST: pgettext("deal", "Lost"),
+        **{str(channel): channel_text(channel) for channel in Channel.values if channel},
+    }
     deals = matching(context=context, pipeline_id=pipeline_id, asked=asked).order_by("pk")
+    return _rows(context, deals, words, chunk)
+
+
+def _rows(
+    context: Context, deals: QuerySet[Deal], words: Mapping[str, str], chunk: int
+) -> Iterator[tuple[Value, ...]]:
+    names = {s.pk: s.name for s in context.stages}
     after = 0
     while True:
         rows = list(
@@ -212,19 +226,24 @@ def export_rows(
                 "closed_on",
             )[:chunk]
         )
-        for pk, name, customer, stage, outcome, entered, amount, currency, worth, *rest in rows:
+        for row in rows:
+            pk, name, customer, stage, outcome, entered, amount, currency, worth, *rest = row
+            *rest, channel, opened_on, closed_on = rest
             open_ = outcome == Deal.Outcome.OPEN and entered is not None
             yield (
                 pk,
                 name,
                 customer,
                 names.get(stage, ""),
-                outcome,
+                words.get(outcome, ""),
                 max(0, (context.today - entered).days) if open_ else None,
                 amount,
                 currency,
                 None if worth is None else round(worth, 2),
                 *rest,
+                words.get(channel, ""),
+                opened_on,
+                closed_on,
             )
         if len(rows) < chunk:
             return

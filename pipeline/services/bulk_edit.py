@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -22,6 +23,7 @@ from accounts.tenancy.context import require_company_id
 from pipeline import rules
 from pipeline.models import Deal, DealChange, Rep
 from pipeline.services.dirty import mark_dirty
+from pipeline.services.refusals import refuse
 from pipeline.services.rewriting import NOTHING, Rewriting, rewriting
 
 MOST_DEALS = 2000
@@ -43,7 +45,7 @@ class BulkDone:
 
 def _origin(key: str) -> str:
     if not key or len(key) > _KEY_LENGTH or rules.unkeepable(key):
-        raise DomainError("This form cannot be recognised. Reload the page.")
+        raise DomainError(_("This form cannot be recognised. Reload the page."))
     return f"bulk:{key}"
 
 
@@ -61,13 +63,15 @@ def _check(changes: dict[str, Any]) -> None:
         raise TypeError(f"bulk_edit changes {', '.join(FIELDS)}")
     rep_id = changes.get("rep_id")
     if rep_id is not None and not Rep.objects.filter(pk=rep_id, retired_at=None).exists():
-        raise DomainError("This rep does not exist. Choose another.")
+        raise DomainError(_("This rep does not exist. Choose another."))
     step = changes.get("next_step", "")
-    refused = rules.unkeepable(step)
-    if refused is not None:
-        raise DomainError(refused.sentence)
+    refuse(rules.unkeepable(step))
     if len(step) > _STEP_LENGTH:
-        raise DomainError(f"A next step has at most {_STEP_LENGTH} characters. Say it shorter.")
+        raise DomainError(
+            _("A next step has at most {most} characters. Say it shorter.").format(
+                most=_STEP_LENGTH
+            )
+        )
 
 
 def _locked(ids: Iterable[int]) -> list[Deal]:
@@ -95,7 +99,11 @@ def bulk_edit(
     origin = _origin(key)
     ids = set(deal_ids)
     if len(ids) > MOST_DEALS:
-        raise DomainError(f"At most {MOST_DEALS:,} deals can be changed at once. Choose fewer.")
+        raise DomainError(
+            _("At most {most} deals can be changed at once. Choose fewer.").format(
+                most=f"{MOST_DEALS:,}"
+            )
+        )
     if "next_step" in changes:
         changes["next_step"] = changes["next_step"].strip()
     _check(changes)
@@ -106,7 +114,7 @@ def bulk_edit(
             return BulkDone(before, len(ids) - before, key, repeated=True)
         deals = _locked(ids)
         if len(deals) != len(ids):
-            raise DomainError("A deal that you chose does not exist any more. Reload the page.")
+            raise DomainError(_("A deal that you chose does not exist any more. Reload the page."))
         differing = [(deal, _differing(deal, changes)) for deal in deals]
         changed = [(deal, fields) for deal, fields in differing if fields]
         _write(changed, by=by, now=now, origin=origin)
@@ -128,7 +136,7 @@ def undo_bulk_edit(*, by: Actor, key: str, now: datetime) -> BulkDone:
         _lock(origin)
         rows = list(DealChange.objects.filter(origin=origin).order_by("deal_id", "id"))
         if not rows or not (by.manages or rows[0].changed_by_id == by.user_id):
-            raise DomainError("There is nothing to undo here.")
+            raise DomainError(_("There is nothing to undo here."))
         repeated = DealChange.objects.filter(origin=undone).values("deal_id").distinct().count()
         deals = {deal.pk: deal for deal in _locked({row.deal_id for row in rows})}
         if repeated:

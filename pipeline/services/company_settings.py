@@ -175,22 +175,25 @@ def _check_right(by: Actor) -> None:
         return
     own = Membership.objects.filter(user_id=by.user_id).first()
     if own is None or not allows(Actor.member(own).role, COMPANY_SETTINGS):  # type: ignore[arg-type]
-        raise NotAllowed("Only an owner changes the settings of this workspace.")
+        raise NotAllowed(_("Only an owner changes the settings of this workspace."))
 
 
 def _check_currency(kept: CompanySettings, wanted: CompanySettings) -> None:
     if wanted.currency != kept.currency and Deal.objects.exists():
         raise DomainError(
-            f"The currency stays {kept.currency}: there are deals, and their sums were closed in"
-            " it."
+            _(
+                "The currency stays {currency}: there are deals, and their sums were closed in it."
+            ).format(currency=kept.currency)
         )
 
 
 def _check_size(wanted: CompanySettings, most: int | None) -> None:
     if most is not None and StageTransition.objects.all()[most:].exists():
         raise DomainError(
-            f"There are more than {most} moves. Ask whoever runs Leverpoint for `manage.py"
-            f" change_timezone` with {wanted.timezone}."
+            _(
+                "There are more than {most} moves. Ask whoever runs Leverpoint for `manage.py"
+                " change_timezone` with {timezone}."
+            ).format(most=most, timezone=wanted.timezone)
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
@@ -161,7 +162,9 @@ def _bring_stages(
         for stage in plan.stages:
             if stage.name not in found or found[stage.name].kind != stage.kind:
                 raise DomainError(
-                    f"The stages of {name} changed while the file was read. Import it again."
+                    _(
+                        "The stages of {pipeline} changed while the file was read. Import it again."
+                    ).format(pipeline=name)
                 )
             stage_ids[name, stage.name] = found[stage.name].pk
     # of all pipelines: a deal that is here may stand in another one than its file says

@@ -151,9 +151,17 @@ def test_csv_has_typed_values_and_all_that_match(world: World) -> None:
     assert new["Amount in EUR"] == "1234.50"
     assert new["Next step due"] == "2026-05-21"
     assert (new["Rep"], new["Team"], new["Source"]) == ("Ada", "Team North", "Website")
-    assert (new["Channel"], new["Opened"], new["Closed"]) == ("inbound", "2026-05-17", "")
-    assert (rows["won late"]["State"], rows["won late"]["Days in stage"]) == ("won", "")
+    assert (new["Channel"], new["Opened"], new["Closed"]) == ("Inbound", "2026-05-17", "")
+    assert (rows["won late"]["State"], rows["won late"]["Days in stage"]) == ("Won", "")
     assert [row["Deal"] for row in table(download(world, "?text=new"))] == ["new"]
+
+
+def test_a_file_speaks_the_readers_language(world: World) -> None:
+    manager = world.a.user(Role.MANAGER)
+    type(manager).objects.filter(pk=manager.pk).update(locale="fr")
+    rows = {row["Affaire"]: row for row in table(download(world, "?state=all"))}
+    assert (rows["new"]["État"], rows["new"]["Canal"]) == ("Ouverte", "Entrant")
+    assert (rows["won late"]["État"], rows["lost late"]["État"]) == ("Gagnée", "Perdue")
 
 
 @pytest.mark.parametrize(
