@@ -265,8 +265,14 @@ def day(value: date | datetime, style: Style, *, today: date | None = None) -> s
     return text
 
 
-def quarter(label: str) -> str:
-    """A quarter's label for people: 2026-Q3 is Q3 2026, FY2026-Q3 is Q3 FY26."""
+def quarter(label: str, pipeline: str = "") -> str:
+    """A quarter's label for people: 2026-Q3 is Q3 2026, FY2026-Q3 is Q3 FY26.
+
+    With the name of a pipeline, where one has to be named: Q3 2026 (Partners).
+    """
+    if pipeline:
+        text = gettext("{quarter} ({pipeline})")
+        return text.format(quarter=quarter(label), pipeline=pipeline)
     year, _, q = label.partition("-Q")
     if year.startswith("FY"):
         return gettext("Q{n} FY{year}").format(n=q, year=year[-2:])

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.services.news_mail import send_news
 from accounts.telemetry import note_behind
+from metrics.reports.review_letter import ReviewLetters
 from metrics.services.experiment_mail import send_check_ins
 from metrics.services.experiment_results import (
     follow_up_running,
@@ -67,11 +68,19 @@ def experiments() -> None:
             experiment_round.delay(company_id)
 
 
+@shared_task(name="metrics.news_round")
+def news_round(company_id: int) -> None:
+    """Tell one company what became final or was restated, and mail what waits to be mailed."""
+    now = timezone.now()
+    try:
+        tell_quarters(company_id=company_id, now=now)
+    finally:  # what was told before goes out, even where there is something that cannot be told
+        send_news(company_id=company_id, now=now, enclose=ReviewLetters())
+
+
 @shared_task(name="metrics.news")
 def news() -> None:
-    """Tell what became final or was restated, and mail what waits to be mailed."""
-    now = timezone.now()
-    if leased(name="news", seconds=50, now=now):
+    """A round each minute, company by company: one that fails is counted, and silences no other."""
+    if leased(name="news", seconds=50, now=timezone.now()):
         for company_id in companies():
-            tell_quarters(company_id=company_id, now=now)
-            send_news(company_id=company_id, now=now)
+            news_round.apply_async((company_id,), expires=60)

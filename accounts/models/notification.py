@@ -25,12 +25,14 @@ class Notification(TenantModel):
     key = models.CharField(max_length=160)
     # What the sentence is made of, in the reader's language when it is shown.
     values = models.JSONField(default=dict)
-    path = models.CharField(max_length=500, blank=True)  # within the company's workspace
+    # Within the company's workspace, whose slug may become another: "quarters/2026-Q1/".
+    path = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     shown = models.BooleanField(default=True)  # False: this person wants it by mail only
     read_at = models.DateTimeField(null=True, blank=True)
     mailing = models.CharField(max_length=7, choices=Mailing, default=Mailing.OFF)
-    # Set in the transaction before the mail is handed over: at most once, never twice.
+    # Set in the transaction that hands the letter over: who is killed in it has marked nothing, and
+    # the next round sends. At least once, and a second copy has the same Message-ID (ADR 0012).
     mailed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,32 +1,40 @@
 """What people are told, kind by kind: adding a kind is one entry.
 
 `values` of a notification hold plain facts; the sentence is made when it is read, in the language
-of who reads it. "quarter" holds a label such as 2026-Q1.
+of who reads it. "quarter" holds a label such as 2026-Q1, "pipeline" a name where there are several.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import formats
 from accounts.models import Mailing
-from accounts.roles import MANAGERS, OVERSEERS, READERS, Role
+from accounts.roles import MANAGERS, OVERSEERS, READERS, WRITERS, Role
 
 
 @dataclass(frozen=True, slots=True)
 class NewsKind:
-    """One kind. `key` is what rows keep; `roles` who may be told of it; then the defaults."""
+    """One kind. `key` is what rows keep; `roles` who may be told of it; then the defaults.
+
+    The key of a row begins with the id of a row in the table `about`, which a restored company
+    has anew. A kind with a `wish` is a letter of its own that something is enclosed with: there
+    is that one box to tick, and nothing to see in the product.
+    """
 
     key: str
     title: str | Promise
     sentence: str | Promise
     icon: str
     roles: frozenset[Role]
+    about: str
     shown: bool = True
     mailing: Mailing = Mailing.OFF
+    wish: str | Promise = ""
 
 
 _KINDS = (
@@ -36,7 +44,18 @@ _KINDS = (
         _("{quarter} is final. Its review is ready to be read."),
         "lock",
         OVERSEERS,
+        "pipeline.pipeline",
         mailing=Mailing.DIGEST,
+    ),
+    NewsKind(
+        "quarter_review",
+        _("The review of a quarter"),
+        _("{quarter} is final. This is its review, as it stands now."),
+        "file-text",
+        OVERSEERS,
+        "pipeline.pipeline",
+        shown=False,
+        wish=_("Send me the quarterly review as PDF when a quarter becomes final"),
     ),
     NewsKind(
         "quarter_restated",
@@ -44,6 +63,7 @@ _KINDS = (
         _("{quarter} was restated: {figures} figures changed. See what caused it."),
         "history",
         OVERSEERS,
+        "pipeline.pipeline",
         mailing=Mailing.DIGEST,
     ),
     NewsKind(
@@ -52,6 +72,7 @@ _KINDS = (
         _("{quarter}, which you signed, was restated. What was signed stays as it was."),
         "circle-alert",
         MANAGERS,
+        "pipeline.pipeline",
         mailing=Mailing.AT_ONCE,
     ),
     NewsKind(
@@ -59,7 +80,8 @@ _KINDS = (
         _("A stage loses more than usual"),
         _("{stage} loses clearly more than usual in {quarter}: {lost} of {exits} lost."),
         "triangle-alert",
-        MANAGERS,
+        WRITERS,  # who may own a danger point
+        "pipeline.pipeline",
     ),
     NewsKind(
         "experiment_settled",
@@ -67,6 +89,7 @@ _KINDS = (
         _("“{title}” is settled: {verdict}. It can be decided."),
         "flask-conical",
         READERS,
+        "metrics.experiment",
         mailing=Mailing.AT_ONCE,
     ),
     NewsKind(
@@ -75,6 +98,7 @@ _KINDS = (
         _("“{title}” has reached its planned end. Decide, or extend it."),
         "alarm-clock",
         READERS,
+        "metrics.experiment",
     ),
     NewsKind(
         "review_due",
@@ -82,6 +106,7 @@ _KINDS = (
         _("“{title}” is due for review: is it still right?"),
         "file-text",
         READERS,
+        "pipeline.material",
     ),
     NewsKind(
         "import_done",
@@ -89,10 +114,21 @@ _KINDS = (
         _("An import from {system} is done: {deals} deals."),
         "upload",
         MANAGERS,
+        "pipeline.importbatch",
     ),
 )
 KINDS: Mapping[str, NewsKind] = {kind.key: kind for kind in _KINDS}
+ENCLOSED = tuple(kind.key for kind in _KINDS if kind.wish)
 _VERDICTS = {"better": _("better"), "worse": _("worse")}
+_WORDS = {
+    ("channel", "inbound"): _("Inbound"),
+    ("channel", "outbound"): _("Outbound"),
+    ("channel", "unknown"): _("No channel"),
+    ("source", "unknown"): _("No source"),
+    ("product", "unknown"): _("No product"),
+    ("rep", "unknown"): _("No rep"),
+    ("team", "unknown"): _("No team"),
+}
 
 
 def sentence_of(kind: str, values: Mapping[str, Any]) -> str:
@@ -102,7 +138,20 @@ def sentence_of(kind: str, values: Mapping[str, Any]) -> str:
         return kind
     told = dict(values)
     if "quarter" in told:
-        told["quarter"] = formats.quarter(str(told["quarter"]))
+        told["quarter"] = formats.quarter(str(told["quarter"]), str(told.get("pipeline", "")))
+    if "segment" in told:
+        told["stage"] = f"{told['stage']} ({_segment(told['segment'])})"
     if "verdict" in told:
         told["verdict"] = _VERDICTS.get(str(told["verdict"]), told["verdict"])
     return str(found.sentence).format(**told)
+
+
+def _segment(parts: Mapping[str, str]) -> str:
+    """A part of the deals by its dimensions: "Inbound, Course"; what has no value is told so."""
+    return ", ".join(str(_WORDS.get((d, value), value)) for d, value in parts.items())
+
+
+def workspace_of(slug: str) -> str:
+    """The address that the paths of a company's news lead on from: "/w/alpha/"."""
+    news = reverse("accounts:notification_list", kwargs={"company_slug": slug})
+    return news.removesuffix("notifications/")

@@ -11,14 +11,14 @@ from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company, Mailing, Membership, Notification, NotificationChoice
 from accounts.roles import Role
-from accounts.selectors.news import KINDS, NewsKind, sentence_of
+from accounts.selectors.news import KINDS, NewsKind, sentence_of, workspace_of
 
 PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class NewsRow:
-    """One piece of news, ready to print. `path` is a page of the workspace, or empty."""
+    """One piece of news, ready to print. `path` is the address of its page, or empty."""
 
     id: int
     text: str
@@ -30,12 +30,16 @@ class NewsRow:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRow:
-    """One kind of news with what the member wants of it."""
+    """One kind of news with what the member wants of it.
+
+    `wish` is what stands beside the one box of a letter that is sent or not; else empty.
+    """
 
     kind: str
     title: str
     shown: bool
     mailing: str
+    wish: str = ""
 
 
 def unread_count(*, user_id: int) -> int:
@@ -68,7 +72,7 @@ def _row(row: Notification, company: Company, style: Style, today: object) -> Ne
             day=_("Today") if local.date() == today else formats.day(local, style),
             time=format_time(local, "short", locale=style.babel),
         ),
-        path=row.path,
+        path=workspace_of(company.slug) + row.path if row.path else "",
         unread=row.read_at is None,
     )
 
@@ -82,7 +86,7 @@ def choices_of(*, membership: Membership) -> tuple[ChoiceRow, ...]:
     """What a member wants to hear, kind by kind."""
     kept = {c.kind: c for c in NotificationChoice.objects.filter(membership_id=membership.pk)}
     return tuple(
-        ChoiceRow(kind.key, str(kind.title), *wanted(kind, kept))
+        ChoiceRow(kind.key, str(kind.title), *wanted(kind, kept), wish=str(kind.wish))
         for kind in kinds_for(Role(membership.role))
     )
 

@@ -4,9 +4,12 @@ A row is marked as mailed in the transaction that hands its letter over, so whoe
 before the end has marked nothing, and the next round sends. If the server had taken the letter
 by then, it takes a second copy of the same Message-ID, which mailboxes keep once. A letter that
 the server refuses for good is not tried again; the news itself stands in the product.
+
+News that something is enclosed with goes after all else, a letter each: where the enclosure cannot
+be made, that letter alone waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from email.utils import parseaddr
@@ -26,7 +29,8 @@ from django.utils.translation import ngettext
 
 from accounts.models import Company, Mailing, Membership, Notification
 from accounts.roles import Role
-from accounts.selectors.news import KINDS, sentence_of
+from accounts.selectors.news import ENCLOSED, KINDS, sentence_of, workspace_of
+from accounts.telemetry import note_failure
 from accounts.tenancy.context import company_context
 
 DIGEST_AT = time(7, 0)  # on the company's clocks
@@ -35,23 +39,44 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosed:
+    """What a letter holds besides its news: lines to read in it, and a file."""
+
+    lines: tuple[str, ...]
+    name: str
+    content: bytes
+    media_type: str
+
+
+# Makes what is enclosed with a piece of news, in the active language; None where its subject is
+# gone, so that there is nothing to write about.
+Enclose = Callable[[Company, Notification], Enclosed | None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Letter:
     to: str
     subject: str
     body: str
     message_id: str  # the same whenever the same news is sent again
+    enclosed: Enclosed | None
 
 
-def send_news(*, company_id: int, now: datetime) -> int:
+class _NotMade(Exception):
+    """What belongs into a letter could not be made: it waits, and a person has to look."""
+
+
+def send_news(*, company_id: int, now: datetime, enclose: Enclose | None = None) -> int:
     """Send what waits in one company; how many letters were handed over.
 
     Safe to run twice and side by side. When the mail server cannot be reached, nothing is marked
-    and the next round sends it; other companies' rounds are not held up by that.
+    and the next round sends it; other companies' rounds are not held up by that. Without
+    `enclose`, news that something is enclosed with waits.
     """
     with company_context(company_id):
         with transaction.atomic():
             company = Company.objects.get(pk=company_id)
-            waiting = _waiting(company, now)
+            waiting = _waiting(company, now, enclose)
         if not waiting:
             return 0
         connection = get_connection()
@@ -63,8 +88,14 @@ def send_news(*, company_id: int, now: datetime) -> int:
         try:
             sent = 0
             for user_id in waiting:
-                while (handed := _send_next(company, user_id, now, connection)) is not None:
-                    sent += handed
+                try:
+                    while (
+                        handed := _send_next(company, user_id, now, connection, enclose)
+                    ) is not None:
+                        sent += handed
+                except _NotMade:
+                    log.exception("news_letter_not_made", user_id=user_id)
+                    note_failure(company_id=company_id, name="news", what="letter not made", at=now)
             return sent
         except (OSError, SMTPException) as error:
             log.warning("news_mail_broke_off", reason=type(error).__name__)
@@ -82,8 +113,10 @@ def digest_due(company: Company, now: datetime) -> datetime:
     return datetime.combine(here.date() - timedelta(days=1), DIGEST_AT, tzinfo=company.zone)
 
 
-def _waiting(company: Company, now: datetime) -> list[int]:
+def _waiting(company: Company, now: datetime, enclose: Enclose | None) -> list[int]:
     rows = Notification.objects.filter(mailed_at__isnull=True).exclude(mailing=Mailing.OFF)
+    if enclose is None:
+        rows = rows.exclude(kind__in=ENCLOSED)
     at_once = rows.filter(mailing=Mailing.AT_ONCE)
     digest = rows.filter(mailing=Mailing.DIGEST, created_at__lt=digest_due(company, now))
     found = (at_once | digest).values_list("user_id", flat=True)
@@ -91,11 +124,15 @@ def _waiting(company: Company, now: datetime) -> list[int]:
 
 
 def _send_next(
-    company: Company, user_id: int, now: datetime, connection: BaseEmailBackend
+    company: Company,
+    user_id: int,
+    now: datetime,
+    connection: BaseEmailBackend,
+    enclose: Enclose | None,
 ) -> bool | None:
     """Settle the next letter to one person: was it handed over? None when nothing waits.
 
-    Raises what the server raised if another try may help; then nothing is marked.
+    Raises what the server raised if another try may help, and _NotMade; then nothing is marked.
     """
     with transaction.atomic():
         # Who mails this person holds the membership; who left has none.
@@ -110,7 +147,7 @@ def _send_next(
             # Nothing waits for who has left, not even for the day they come back.
             mine.exclude(mailing=Mailing.OFF).update(mailing=Mailing.OFF)
             return None
-        rows, digest = _next_rows(company, user_id, now)
+        rows, digest = _next_rows(company, user_id, now, enclose)
         if not rows:
             return None
         role = Role(member.role)
@@ -118,28 +155,36 @@ def _send_next(
         handed = False
         if heard:
             with translation.override(member.user.locale or company.locale):
-                handed = _hand_over(_letter(company, member, heard, digest=digest), connection)
+                letter = _letter(company, member, heard, digest=digest, enclose=enclose)
+                handed = letter is not None and _hand_over(letter, connection)
         Notification.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=now)
         return handed
 
 
-def _next_rows(company: Company, user_id: int, now: datetime) -> tuple[list[Notification], bool]:
-    """The oldest piece of news to be told at once, else those of a digest that is due."""
+def _next_rows(
+    company: Company, user_id: int, now: datetime, enclose: Enclose | None
+) -> tuple[list[Notification], bool]:
+    """The oldest piece of news to be told at once, else those of a digest that is due.
+
+    What something is enclosed with comes last, one at a time.
+    """
     mine = Notification.objects.filter(user_id=user_id, mailed_at__isnull=True).order_by("pk")
-    at_once = list(mine.filter(mailing=Mailing.AT_ONCE)[:1])
-    if at_once:
-        return at_once, False
+    at_once = mine.filter(mailing=Mailing.AT_ONCE)
+    if first := list(at_once.exclude(kind__in=ENCLOSED)[:1]):
+        return first, False
     due = digest_due(company, now)
     had_one = Notification.objects.filter(
         user_id=user_id, mailing=Mailing.DIGEST, mailed_at__gte=due
     )
-    if had_one.exists():
-        return [], True
-    return list(mine.filter(mailing=Mailing.DIGEST, created_at__lt=due)), True
+    digest = mine.filter(mailing=Mailing.DIGEST, created_at__lt=due)
+    if not had_one.exists() and (rows := list(digest)):
+        return rows, True
+    return list(at_once.filter(kind__in=ENCLOSED)[: 1 if enclose else 0]), False
 
 
 def _fresh(row: Notification, now: datetime) -> bool:
-    return now - row.created_at < _STALE
+    """What is enclosed with a letter, such as a review, is worth reading later too."""
+    return row.kind in ENCLOSED or now - row.created_at < _STALE
 
 
 def _may_hear(role: Role, row: Notification) -> bool:
@@ -149,13 +194,29 @@ def _may_hear(role: Role, row: Notification) -> bool:
 
 
 def _letter(
-    company: Company, member: Membership, rows: Sequence[Notification], *, digest: bool
-) -> _Letter:
+    company: Company,
+    member: Membership,
+    rows: Sequence[Notification],
+    *,
+    digest: bool,
+    enclose: Enclose | None,
+) -> _Letter | None:
+    """The letter with this news; None where it would have nothing to enclose."""
+    enclosed = None
+    if rows[0].kind in ENCLOSED and enclose is not None:  # such a row comes alone
+        try:
+            enclosed = enclose(company, rows[0])
+        except Exception as error:
+            raise _NotMade(rows[0].kind) from error
+        if enclosed is None:
+            return None
+    home = workspace_of(company.slug)
     news = [
         {
             "title": str(KINDS[row.kind].title),
             "sentence": sentence_of(row.kind, row.values),
-            "address": _address(row.path) if row.path else "",
+            "lines": enclosed.lines if enclosed else (),
+            "address": _address(home + row.path) if row.path else "",
         }
         for row in rows
     ]
@@ -175,7 +236,11 @@ def _letter(
     }
     body = render_to_string("accounts/mail/news.txt", context)
     return _Letter(
-        member.user.email, " ".join(subject.split())[:200], body, _message_id(company, rows)
+        to=member.user.email,
+        subject=" ".join(subject.split())[:200],
+        body=body,
+        message_id=_message_id(company, rows),
+        enclosed=enclosed,
     )
 
 
@@ -199,6 +264,9 @@ def _hand_over(letter: _Letter, connection: BaseEmailBackend) -> bool:
         headers={"Message-ID": letter.message_id},
         connection=connection,
     )
+    if letter.enclosed is not None:
+        one = letter.enclosed
+        message.attach(one.name, one.content, one.media_type)
     try:
         return bool(message.send())
     except (SMTPRecipientsRefused, SMTPResponseException) as error:

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.models import Company, Mailing, Membership, Notification, NotificationChoice
 from accounts.roles import Role
-from accounts.selectors.news import KINDS
+from accounts.selectors.news import KINDS, workspace_of
 from accounts.selectors.notifications import wanted
 
 
@@ -27,7 +27,8 @@ def tell(
 
     `key` names what it is about: the same kind and key is never told to anybody twice, whoever
     asks and however often. Who is no member, or whose role is not told of the kind, hears
-    nothing; who wants to hear nothing of it is remembered as told.
+    nothing; who wants to hear nothing of it is remembered as told. `path` is the page that it
+    leads to, an address in the company's workspace.
     """
     of_kind = KINDS[kind]
     members = [
@@ -53,7 +54,7 @@ def tell(
                 kind=kind,
                 key=key,
                 values=dict(values),
-                path=path,
+                path=path.removeprefix(workspace_of(company.slug)),
                 created_at=now,
                 shown=shown,
                 mailing=mailing,
@@ -98,9 +99,11 @@ def mark_read(*, user_id: int, now: datetime, notification_id: int | None = None
 
 
 def choose(*, by: Actor, membership: Membership, kind: str, shown: bool, mailing: str) -> None:
-    """What a member wants to hear of a kind from now on."""
+    """What a member wants to hear of a kind from now on; a letter of its own comes at once."""
     if kind not in KINDS or Role(membership.role) not in KINDS[kind].roles:
         return
+    if KINDS[kind].wish:
+        shown, mailing = False, Mailing.OFF if mailing == Mailing.OFF else Mailing.AT_ONCE
     with transaction.atomic():
         NotificationChoice.objects.update_or_create(
             membership=membership,

@@ -83,6 +83,9 @@ def notification_choices(request: HttpRequest) -> HttpResponse:
         allowed = {str(value) for value in Mailing.values}
         for row in rows:
             mailing = request.POST.get(f"{row.kind}-mail", row.mailing)
+            if row.wish:
+                wished = f"{row.kind}-wish" in request.POST
+                mailing = str(Mailing.AT_ONCE if wished else Mailing.OFF)
             choose(
                 by=Actor.member(membership),
                 membership=membership,

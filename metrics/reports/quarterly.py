@@ -50,10 +50,14 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Of which quarter: `quarters` are all that have figures up to it, oldest first."""
+    """Of which quarter: `quarters` are all that have figures up to it, oldest first.
+
+    `pipeline` is a name where one has to be named.
+    """
 
     company: Company
     pipeline_id: int
+    pipeline: str
     quarter: Quarter
     quarters: Sequence[Quarter]
     versions: Sequence[Version]
@@ -116,9 +120,9 @@ def quarterly_review(asked: Asked) -> Review:
             readiness(checks),
         ]
     report = Report(
-        title=_("Review of {quarter}").format(quarter=formats.quarter(label)),
+        title=_("Review of {quarter}").format(quarter=formats.quarter(label, asked.pipeline)),
         company=company.name,
-        quarter=formats.quarter(label),
+        quarter=formats.quarter(label, asked.pipeline),
         label=label,
         printed=moment_text(asked.today, style),
         currency=style.currency,

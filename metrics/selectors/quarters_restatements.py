@@ -93,11 +93,12 @@ def restatements(
     segment: str,
     stages: Sequence[str],
     style: Style,
+    kept: Sequence[tuple[str, str]] = (),
 ) -> tuple[Restatement, ...]:
     """Every restatement of the quarter that begins on `start`, newest first.
 
-    `stages` are the names of the quarter's own stages. A fixed number of queries, however many
-    restatements there are; none where there are none.
+    `stages` are the names of the quarter's own stages; `kept` is what links carry along. A fixed
+    number of queries, however many restatements there are; none where there are none.
     """
     later = [version for version in versions if version.restated]
     if not later:
@@ -120,6 +121,7 @@ def restatements(
             segment,
             stages,
             style,
+            kept,
         )
         for version in reversed(later)
     )
@@ -160,6 +162,7 @@ def _restatement(
     segment: str,
     stages: Sequence[str],
     style: Style,
+    kept: Sequence[tuple[str, str]],
 ) -> Restatement:
     more = max(0, len(touched) - SEGMENTS_SHOWN)
     return Restatement(
@@ -171,7 +174,7 @@ def _restatement(
         segments=tuple(
             Touched(
                 segment_text(name),
-                query_of((("seg", name),)),
+                query_of((*kept, ("seg", name))),
                 ngettext("{n} figure", "{n} figures", count).format(n=formats.number(count, style)),
                 name == segment,
             )

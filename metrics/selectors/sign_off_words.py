@@ -38,6 +38,7 @@ def signature_texts(
 
 
 def _text(one: SignedOff, quarter_url: str, style: Style) -> SignatureText:
+    versions = f"{quarter_url}{'&' if '?' in quarter_url else '?'}v="
     second = ""
     if one.countersigned_at is not None:
         second = _("Countersigned by {name} on {day}").format(
@@ -57,9 +58,9 @@ def _text(one: SignedOff, quarter_url: str, style: Style) -> SignatureText:
         second_comment=one.countersigned_comment,
         since=since,
         version=_("The figures that were signed") if one.restated else _("The signed figures"),
-        version_url=f"{quarter_url}?v={one.version}",
+        version_url=f"{versions}{one.version}",
         restated=tuple(
-            (_restated(later, style), f"{quarter_url}?v={later.version}") for later in one.restated
+            (_restated(later, style), f"{versions}{later.version}") for later in one.restated
         ),
         digest=one.digest,
     )

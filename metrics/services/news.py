@@ -7,6 +7,7 @@ nothing: the same rows give the same news, once.
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,15 +20,18 @@ from accounts.services.notifications import tell, tell_once
 from accounts.tenancy.context import company_context
 from metrics.calc.danger_states import OPEN
 from metrics.calc.segments import ALL
+from metrics.calc.types import StageFigures
 from metrics.models import DangerPoint, Experiment, ExperimentResult, SignOff
 from metrics.selectors.danger import stage_steps
-from metrics.selectors.figures import default_pipeline, figures_of
-from pipeline.models import ImportBatch, Material
+from metrics.selectors.figures import default_pipeline, figures_by_segment
+from metrics.selectors.filters import Question, segment_parts
+from pipeline.models import ImportBatch, Material, Pipeline
 
 _RECENT = timedelta(days=14)  # what is older is no news, such as after loading a company
 # A quarter that closes after its midnight bears that midnight, however late a worker got to it.
 # Loaded history is marked as imported and is no news at any age.
 _CLOSED_SINCE = timedelta(days=200)
+_KEY_LENGTH = 160  # of the column
 _VERSIONS = """
     SELECT pipeline_id, quarter_start, quarter_label, version, min(computed_at),
            count(*) FILTER (WHERE cause -> 'fields' IS NOT NULL),
@@ -36,6 +40,9 @@ _VERSIONS = """
     FROM metrics_snapshot
     WHERE company_id = %s AND status = 'final' AND NOT imported AND computed_at > %s
     GROUP BY pipeline_id, quarter_start, quarter_label, version
+    -- That a pipeline without a deal has nothing to report is no news.
+    HAVING version > 1
+        OR bool_or(segment = 'all' AND CAST(figures ->> 'in_play' AS integer) > 0)
     ORDER BY quarter_start, version
 """
 
@@ -68,32 +75,45 @@ def _quarters(company: Company, now: datetime) -> int:
         cursor.execute(_VERSIONS, [company.pk, now - _CLOSED_SINCE])
         found = cursor.fetchall()
     told = 0
+    names = dict(Pipeline.objects.values_list("pk", "name"))
     for pipeline_id, start, label, version, at, segments, fields in found:
-        final = version == 1
+        values, query = {"quarter": label}, ""
+        if len(names) > 1:  # else everybody knows which one is meant
+            values["pipeline"] = names[pipeline_id]
+            query = f"?pipeline={pipeline_id}"
         of = {"company": company, "key": f"{pipeline_id}:{label}:{version}", "now": now}
-        if final:
-            told += tell_once(
-                kind="quarter_final",
-                roles=OVERSEERS,
-                values={"quarter": label},
-                path=_page(company, "quarter_review", label=label),
-                **of,
-            )
+        if version == 1:
+            for kind in ("quarter_final", "quarter_review"):
+                told += tell_once(
+                    kind=kind,
+                    roles=OVERSEERS,
+                    values=values,
+                    path=_page(company, "quarter_review", label=label) + query,
+                    **of,
+                )
         else:
-            told += _restated(of, label, int(fields or segments), _signers(pipeline_id, start, at))
+            told += _restated(
+                of, values, query, int(fields or segments), _signers(pipeline_id, start, at)
+            )
     return told
 
 
-def _restated(of: Mapping[str, Any], label: str, figures: int, signers: Collection[int]) -> int:
+def _restated(
+    of: Mapping[str, Any],
+    values: Mapping[str, str],
+    query: str,
+    figures: int,
+    signers: Collection[int],
+) -> int:
     """Who signed hears of it as that, everybody else as a restatement: nobody twice."""
-    company = of["company"]
+    company, label = of["company"], values["quarter"]
     about = Notification.objects.filter(key=of["key"])
     known = about.filter(kind__in=["quarter_restated", "signature_restated"]).exists()
     told = tell(
         kind="signature_restated",
         user_ids=signers,
-        values={"quarter": label},
-        path=_page(company, "quarter", label=label),
+        values=values,
+        path=_page(company, "quarter", label=label) + query,
         **of,
     )
     if known:  # even if only those who had signed were there to be told
@@ -102,8 +122,8 @@ def _restated(of: Mapping[str, Any], label: str, figures: int, signers: Collecti
     return told + tell_once(
         kind="quarter_restated",
         roles=OVERSEERS,
-        values={"quarter": label, "figures": figures},
-        path=_page(company, "quarter_restatements", label=label),
+        values={**values, "figures": figures},
+        path=_page(company, "quarter_restatements", label=label) + query,
         but_not=set(own),
         **of,
     )
@@ -122,44 +142,77 @@ def _owner_or_managers(owner_id: int | None) -> Iterable[int]:
     members = Membership.objects.filter(user__is_active=True)
     if owner_id is not None and members.filter(user_id=owner_id).exists():
         return [owner_id]
-    return list(
-        members.filter(role__in=[r.value for r in MANAGERS]).values_list("user_id", flat=True)
+    return _managers()
+
+
+def _managers() -> list[int]:
+    found = Membership.objects.filter(
+        user__is_active=True, role__in=[role.value for role in MANAGERS]
     )
+    return list(found.values_list("user_id", flat=True))
 
 
 def _danger(company: Company, now: datetime) -> int:
-    """A stage in danger in the newest quarter: to the owner of its danger point, else managers."""
+    """A stage in danger in the newest quarter: to managers, and to who owns its danger point.
+
+    Of all deals every stage is told, of a segment those that a danger point is open for.
+    """
     pipeline_id = default_pipeline(company=company)
     if pipeline_id is None:
         return 0
-    history = figures_of(company=company, pipeline_id=pipeline_id)
-    newest = history[-1] if history else None
+    points = DangerPoint.objects.filter(pipeline_id=pipeline_id, state__in=OPEN)
+    owners = {
+        (segment, stage): owner_id
+        for segment, stage, owner_id in points.values_list("segment", "stage__name", "owner_id")
+    }
+    told = 0
+    segments = {ALL, *(segment for segment, _stage in owners)}
+    history = figures_by_segment(company=company, segments=segments, pipeline_id=pipeline_id)
+    newest = history[ALL][-1] if history[ALL] else None
     if newest is None or now - newest.as_of > _RECENT:
         return 0
-    owners = dict(
-        DangerPoint.objects.filter(
-            pipeline_id=pipeline_id, state__in=OPEN, segment=ALL
-        ).values_list("stage__name", "owner_id")
-    )
-    told = 0
-    for stage, following in stage_steps(newest):
-        if stage.verdict != "danger":
+    for segment in sorted(segments):
+        figures = history[segment][-1] if history[segment] else None
+        if figures is None or figures.quarter != newest.quarter:
             continue
-        told += tell(
-            company=company,
-            kind="danger_worse",
-            key=f"{pipeline_id}:{newest.quarter}:{stage.name}"[:160],
-            user_ids=_owner_or_managers(owners.get(stage.name)),
-            values={
-                "stage": f"{stage.name} \N{RIGHTWARDS ARROW} {following}",
-                "quarter": newest.quarter,
-                "lost": stage.lost_at,
-                "exits": stage.lost_at + stage.advanced,
-            },
-            path=f"{_page(company, 'funnel')}?q={newest.quarter}&stage={stage.position}",
-            now=now,
-        )
+        for stage, following in stage_steps(figures):
+            watched = (segment, stage.name) in owners
+            if stage.verdict == "danger" and (segment == ALL or watched):
+                owner_id = owners.get((segment, stage.name))
+                told += tell(
+                    company=company,
+                    kind="danger_worse",
+                    key=_danger_key(pipeline_id, newest.quarter, stage.name, segment),
+                    user_ids=[*_managers(), *([owner_id] if owner_id else [])],
+                    values=_danger_values(stage, following, newest.quarter, segment),
+                    path=_page(company, "funnel")
+                    + Question(quarter=newest.quarter, segment=segment, at=stage.position).query(),
+                    now=now,
+                )
     return told
+
+
+def _danger_key(pipeline_id: int, quarter: str, stage: str, segment: str) -> str:
+    """One per stage, quarter and segment; long names are told apart by their fingerprint."""
+    parts = [stage] if segment == ALL else [stage, segment]
+    key = ":".join([str(pipeline_id), quarter, *parts])
+    if len(key) <= _KEY_LENGTH or segment == ALL:
+        return key[:_KEY_LENGTH]
+    return f"{pipeline_id}:{quarter}:{sha256(key.encode()).hexdigest()}"
+
+
+def _danger_values(
+    stage: StageFigures, following: str, quarter: str, segment: str
+) -> dict[str, object]:
+    values: dict[str, object] = {
+        "stage": f"{stage.name} \N{RIGHTWARDS ARROW} {following}",
+        "quarter": quarter,
+        "lost": stage.lost_at,
+        "exits": stage.lost_at + stage.advanced,
+    }
+    if segment != ALL:
+        values["segment"] = segment_parts(segment)
+    return values
 
 
 def _experiments(company: Company, now: datetime) -> int:

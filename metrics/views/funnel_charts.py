@@ -9,18 +9,17 @@ from accounts.formats import Style
 from metrics.charts import (
     Bar,
     Chart,
-    Column,
     Estimate,
     Event,
     Mark,
     Point,
     Table,
     bars,
-    funnel,
     interval,
     line,
 )
-from metrics.selectors.funnel_page import FunnelColumn, FunnelPage
+from metrics.reports.funnel_chart import whole_funnel
+from metrics.selectors.funnel_page import FunnelPage
 from metrics.selectors.marks import Flag
 from metrics.selectors.stage_block import StageBlock
 
@@ -35,50 +34,6 @@ def funnel_charts(
         charts["reasons"] = reasons(page.stage, style=style)
         charts["interval"] = exits(page.stage, style=style)
     return charts
-
-
-def column_of(column: FunnelColumn) -> Column:
-    return Column(
-        label=column.name,
-        text=column.value,
-        level=column.level,
-        lost=column.lost,
-        pending=column.pending,
-        tone=column.tone,
-        tip=f"{column.name}: {column.value}\n{column.cohort_line.text}\n{column.exits_line.text}",
-        note=column.word,
-    )
-
-
-def whole_funnel(page: FunnelPage, *, style: Style) -> Chart:
-    def count(value: int) -> str:
-        return formats.number(value, style) or ""
-
-    return funnel(
-        name="funnel",
-        title=_("Funnel, {quarter}").format(quarter=page.quarter),
-        reading=", ".join(f"{c.name} {count(c.reached)}" for c in page.columns) + ".",
-        columns=[column_of(c) for c in page.columns],
-        table=Table(
-            head=(_("Stage"), _("Reached"), _("Lost"), _("Still open"), _("Verdict"), _("Exits")),
-            rows=tuple(
-                (
-                    c.name,
-                    count(c.reached),
-                    count(c.lost_n),
-                    count(c.pending_n),
-                    c.word if c.position else "",
-                    c.exits_line.text,
-                )
-                for c in page.columns
-            ),
-            raw_head=("stage", "cohort_reached", "cohort_lost", "cohort_pending", "verdict"),
-            raw=tuple(
-                (c.name, c.reached, c.lost_n, c.pending_n, c.verdict if c.position else "")
-                for c in page.columns
-            ),
-        ),
-    )
 
 
 def reasons(stage: StageBlock, *, style: Style) -> Chart:

@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 
 from metrics.calc.types import SegmentFigures
 from metrics.charts import Chart, area
+from metrics.reports.funnel_chart import column_of
 from metrics.selectors.funnel_page import FunnelPage
-from metrics.views.funnel_charts import column_of
 
 Rows = TypeVar("Rows")
 _KEPT = 64  # pages that a process remembers, some 150 kB each

@@ -68,7 +68,8 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
     page = quarter_page(found.get((start, segment)), style)
     number = "" if shown is asked.versions[-1] else str(shown.number)
     here = address(request, "quarter", label=label)
-    query = query_of((("seg", segment),))
+    kept = query_of(asked.kept)
+    query = query_of((*asked.kept, ("seg", segment)))
     at = query_of((("q", label), ("seg", segment)))
     context: dict[str, object] = {
         "page": page,
@@ -77,9 +78,9 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
         else Empty(
             _("No deals here"),
             _("{segment} had no deal in {quarter}.").format(
-                segment=segment_text(segment), quarter=formats.quarter(label)
+                segment=segment_text(segment), quarter=asked.name
             ),
-            here,
+            here + kept,
             _("Show all deals"),
         ),
         "standing": standing(
@@ -93,9 +94,11 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
             style=style,
         ),
         "badges": badges(asked.versions, signed, style, company.local_day(timezone.now())),
-        "picker": segment_picker(question=asked.question, segments=segments, kept=(("v", number),)),
+        "picker": segment_picker(
+            question=asked.question, segments=segments, kept=(*asked.kept, ("v", number))
+        ),
         "notice": notice,
-        "title": formats.quarter(label),
+        "title": asked.name,
         "days": _("{first} to {last}").format(
             first=formats.day(start, style), last=formats.day(_last_day(asked), style)
         ),
@@ -103,12 +106,13 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
         "quarter_url": here,
         "query": query.removeprefix("?"),
         "version_query": query + ("&" if query else "?"),
-        "velocity_url": address(request, "velocity") + at,
-        "funnel_url": address(request, "funnel") + at,
-        "list_url": address(request, "quarter_list") + query,
+        # Those pages show the first pipeline alone.
+        "velocity_url": "" if asked.pipeline else address(request, "velocity") + at,
+        "funnel_url": "" if asked.pipeline else address(request, "funnel") + at,
+        "list_url": address(request, "quarter_list") + query_of((("seg", segment),)),
         "restatements_url": address(request, "quarter_restatements", label=label) + query,
-        "sign_off_url": address(request, "quarter_sign_off", label=label),
-        "review_url": address(request, "quarter_review", label=label),
+        "sign_off_url": address(request, "quarter_sign_off", label=label) + kept,
+        "review_url": address(request, "quarter_review", label=label) + kept,
         "compare_url": _compare(request, asked),
         "neighbours": _neighbours(request, asked, query),
         "definitions_url": address(request, "definitions"),
@@ -123,7 +127,7 @@ def _last_day(asked: OneQuarter) -> date:
 def _compare(request: HttpRequest, asked: OneQuarter) -> str:
     """This quarter against the one before it, or after it where it is the first."""
     other = asked.before or asked.after
-    if other is None:
+    if other is None or asked.pipeline:
         return ""
     first, second = sorted([asked.quarter, other], key=lambda q: q.start)
     return address(request, "quarter_compare") + query_of(
@@ -175,8 +179,9 @@ def quarter_restatements(request: HttpRequest, label: str) -> HttpResponse:
         segment=segment,
         stages=definitions.get(start, {}).get("stages", ()),
         style=style,
+        kept=asked.kept,
     )
-    query = query_of((("seg", segment),))
+    query = query_of((*asked.kept, ("seg", segment)))
     here = address(request, "quarter_restatements", label=label)
     newest = asked.versions[-1]
     context: dict[str, object] = {
@@ -186,12 +191,13 @@ def quarter_restatements(request: HttpRequest, label: str) -> HttpResponse:
         "as_of": as_of_text(newest.as_of, style),
         "first_at": formats.day(asked.versions[0].at, style),
         "now_at": formats.day(newest.at, style),
-        "title": formats.quarter(label),
+        "title": asked.name,
         "picker": segment_picker(
             question=asked.question,
             segments=figures.segments_of(
                 company=company, quarter=asked.quarter, pipeline_id=asked.pipeline_id
             ),
+            kept=asked.kept,
         ),
         "page_url": here,
         "quarter_url": address(request, "quarter", label=label),

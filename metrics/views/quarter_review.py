@@ -4,29 +4,25 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import formats
 from accounts.access import company_view
 from accounts.actors import Actor
 from accounts.errors import DomainError
-from metrics.charts import Chart, svg_file
+from metrics.charts import Chart
 from metrics.forms.quarter_reviews import ReviewForm
 from metrics.reports.document import Section, Term
-from metrics.reports.pdf import Picture, Words, write_pdf
-from metrics.reports.quarterly import Asked, Review, quarterly_review
+from metrics.reports.quarterly import Review
+from metrics.reports.quarterly_files import review_charts, review_of, review_pdf
 from metrics.reports.workbook import write_workbook
 from metrics.selectors.definitions import terms
 from metrics.selectors.quarter_reviews import Written, written_of
-from metrics.selectors.sign_off_words import signature_texts
-from metrics.selectors.sign_offs import sign_offs_of
+from metrics.selectors.quarters_picker import query_of
 from metrics.services.quarter_reviews import write_review
 from metrics.views.asking import style_of
-from metrics.views.funnel_charts import whole_funnel
 from metrics.views.quarters_asking import OneQuarter, address, one_quarter
-from metrics.views.velocity_charts import velocity_charts
 from pipeline.services.history import NotFound
 from pipeline.views import answers
 from pipeline.views.deal_asking import may
@@ -39,36 +35,18 @@ _KINDS = {
 
 
 def _review(request: HttpRequest, asked: OneQuarter, written: Written) -> Review:
-    company = request.company  # type: ignore[attr-defined]
     assert asked.pipeline_id is not None  # a quarter has figures of a pipeline
-    style, start = style_of(request), asked.quarter.start
-    signed = sign_offs_of(company=company, pipeline_id=asked.pipeline_id, quarter_start=start)
-    return quarterly_review(
-        Asked(
-            company=company,
-            pipeline_id=asked.pipeline_id,
-            quarter=asked.quarter,
-            quarters=[q for q in asked.quarters if q.start <= start],
-            versions=asked.versions,
-            signatures=signature_texts(
-                signed.get(start, ()),
-                quarter_url=address(request, "quarter", label=asked.quarter.label),
-                style=style,
-            ),
-            written=written,
-            today=company.clock(timezone.now()).astimezone(company.zone),
-            style=style,
-            language=translation.get_language() or "en",
-        )
+    return review_of(
+        company=request.company,  # type: ignore[attr-defined]
+        pipeline_id=asked.pipeline_id,
+        pipeline=asked.pipeline,
+        quarter=asked.quarter,
+        quarters=asked.quarters,
+        versions=asked.versions,
+        written=written,
+        style=style_of(request),
+        now=timezone.now(),
     )
-
-
-def _charts(request: HttpRequest, review: Review) -> dict[str, Chart]:
-    style = style_of(request)
-    charts = velocity_charts(review.velocity, style=style) if review.velocity else {}
-    if review.funnel is not None:
-        charts["funnel"] = whole_funnel(review.funnel, style=style)
-    return charts
 
 
 def _of(request: HttpRequest, label: str) -> tuple[OneQuarter, Written]:
@@ -82,23 +60,24 @@ def quarter_review(request: HttpRequest, label: str) -> HttpResponse:
     """The page: sentences, pictures, tables; the same report as the files."""
     asked, written = _of(request, label)
     review = _review(request, asked, written)
-    charts = _charts(request, review)
+    charts = review_charts(review, style=style_of(request))
     sections: list[tuple[Section, tuple[Chart, ...]]] = [
         (part, tuple(charts[name] for name in part.pictures if name in charts))
         for part in review.report.sections
     ]
+    kept = query_of(asked.kept)
     context: dict[str, object] = {
         "report": review.report,
         "sections": sections,
         "written": written,
-        "quarter_url": address(request, "quarter", label=label),
+        "quarter_url": address(request, "quarter", label=label) + kept,
         "list_url": address(request, "quarter_list"),
         "definitions_url": address(request, "definitions"),
-        "edit_url": address(request, "quarter_review_edit", label=label)
+        "edit_url": address(request, "quarter_review_edit", label=label) + kept
         if may(request, PERMISSION)
         else "",
-        "pdf_url": address(request, "quarter_review_file", label=label, kind="pdf"),
-        "xlsx_url": address(request, "quarter_review_file", label=label, kind="xlsx"),
+        "pdf_url": address(request, "quarter_review_file", label=label, kind="pdf") + kept,
+        "xlsx_url": address(request, "quarter_review_file", label=label, kind="xlsx") + kept,
     }
     return render(request, "metrics/quarter_review.html", context)
 
@@ -113,7 +92,7 @@ def quarter_review_file(request: HttpRequest, label: str, kind: str) -> HttpResp
     review = _review(request, asked, written)
     report = review.report
     if kind == "pdf":
-        body = write_pdf(report, pictures=_pictures(request, review), words=_words(report.printed))
+        body = review_pdf(review, style=style_of(request))
     else:
         body = write_workbook(
             report,
@@ -128,30 +107,15 @@ def quarter_review_file(request: HttpRequest, label: str, kind: str) -> HttpResp
     return response
 
 
-def _pictures(request: HttpRequest, review: Review) -> dict[str, Picture]:
-    drawn = {}
-    for name, chart in _charts(request, review).items():
-        svg = svg_file(chart, caption="")
-        if svg is not None:
-            drawn[name] = Picture(svg, chart.reading)
-    return drawn
-
-
-def _words(printed: str) -> Words:
-    return Words(
-        page=_("Page {n} of {total}"), footer=_("Printed on {moment}").format(moment=printed)
-    )
-
-
 @company_view(PERMISSION)
 @require_http_methods(["GET", "HEAD", "POST"])
 def quarter_review_edit(request: HttpRequest, label: str) -> HttpResponse:
     """The summary and the next quarter's three bets."""
     asked, written = _of(request, label)
-    page = address(request, "quarter_review", label=label)
+    page = address(request, "quarter_review", label=label) + query_of(asked.kept)
     context: dict[str, object] = {
-        "title": _("Write the review of {quarter}").format(quarter=formats.quarter(label)),
-        "action": request.path,
+        "title": _("Write the review of {quarter}").format(quarter=asked.name),
+        "action": request.get_full_path(),
         "back": answers.came_from(request, default=page),
     }
     if request.method != "POST":

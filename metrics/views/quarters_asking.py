@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
+from accounts import formats
 from accounts.errors import Missing
 from metrics.calc.calendar import Quarter
 from metrics.selectors import figures
@@ -17,11 +18,15 @@ from metrics.selectors.quarters_versions import (
     quarter_by_label,
     versions_by_quarter,
 )
+from pipeline.models import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
 class OneQuarter:
-    """The quarter of an address, its neighbours, and its versions (oldest first)."""
+    """The quarter of an address, its neighbours, and its versions (oldest first).
+
+    `pipeline` is the name of the one that the address asks for; "" for the one shown first.
+    """
 
     question: Question
     pipeline_id: int | None
@@ -30,17 +35,41 @@ class OneQuarter:
     after: Quarter | None
     versions: tuple[Version, ...]
     quarters: tuple[Quarter, ...]
+    pipeline: str = ""
+
+    @property
+    def name(self) -> str:
+        """The quarter for people, with its pipeline where the address asks for one."""
+        return formats.quarter(self.quarter.label, self.pipeline)
+
+    @property
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """What every link to a page of this quarter carries along."""
+        return (("pipeline", str(self.pipeline_id)),) if self.pipeline else ()
+
+
+def _pipeline(request: HttpRequest) -> tuple[int | None, str]:
+    """The pipeline that the address asks for, with its name; without, the one shown first."""
+    company = request.company  # type: ignore[attr-defined]
+    first, given = figures.default_pipeline(company=company), request.GET.get("pipeline", "")
+    if not given or given == str(first):
+        return first, ""
+    known = given.isascii() and given.isdecimal() and len(given) < 18
+    name = Pipeline.objects.filter(pk=given).values_list("name", flat=True).first() if known else ""
+    if not name:
+        raise Missing(_("There is no such pipeline."))
+    return int(given), name
 
 
 def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()) -> OneQuarter:
     """The quarter that the address names.
 
     Raises:
-        Missing: this company has no quarter of that name.
+        Missing: this company has no quarter of that name, or no such pipeline.
     """
     company = request.company  # type: ignore[attr-defined]
-    question = question_from(dict(request.GET.lists()), accepts=accepts)
-    pipeline_id = figures.default_pipeline(company=company)
+    question = question_from(dict(request.GET.lists()), accepts=("pipeline", *accepts))
+    pipeline_id, pipeline = _pipeline(request)
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     place = quarter_by_label(quarters, label)
     if place is None:
@@ -60,6 +89,7 @@ def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()
         after=quarters[place + 1] if place + 1 < len(quarters) else None,
         versions=versions[quarter.start],
         quarters=quarters,
+        pipeline=pipeline,
     )
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts import formats
 from accounts.access import company_view
 from metrics.calc.calendar import Quarter
+from metrics.reports.velocity_charts import levers
 from metrics.selectors import figures
 from metrics.selectors.filters import Choice, Question, question_from, segment_text
 from metrics.selectors.quarters_between import between, in_order
@@ -22,7 +23,6 @@ from metrics.selectors.quarters_versions import (
 )
 from metrics.views.asking import Empty, style_of
 from metrics.views.quarters_asking import address, drawn
-from metrics.views.velocity_charts import levers
 
 _CHANNELS = ("channel=inbound", "channel=outbound", "channel=unknown")
 

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import formats
 from accounts.access import company_view
 from accounts.actors import Actor
 from accounts.errors import DomainError
 from accounts.permissions import allows
 from accounts.roles import Role
 from metrics.forms.sign_offs import CountersignForm, SignForm
+from metrics.selectors.quarters_picker import query_of
 from metrics.selectors.sign_off_words import SignatureText, signature_texts
 from metrics.selectors.sign_offs import SignedOff, sign_offs_of
 from metrics.services.sign_offs import countersign, sign_quarter
@@ -37,6 +37,7 @@ class Card:
     name: str  # who signs: what will stand there
     note: str
     url: str
+    quarter: str
     quarter_url: str
 
 
@@ -72,16 +73,17 @@ def _card(request: HttpRequest, label: str, form: forms.Form | None = None) -> C
         note = _("A second person can countersign it.")
     if form is not None and open_form is None and form.non_field_errors():
         note = " ".join(str(error) for error in form.non_field_errors())
-    here = address(request, "quarter", label=label)
+    kept = query_of(asked.kept)
+    here = address(request, "quarter", label=label) + kept
     return Card(
         signatures=signature_texts(signed, quarter_url=here, style=style_of(request)),
         form=open_form,
         countersigns=countersigns,
         name=str(request.user),
         note=note,
-        url=address(
-            request, "quarter_countersign" if countersigns else "quarter_sign", label=label
-        ),
+        url=address(request, "quarter_countersign" if countersigns else "quarter_sign", label=label)
+        + kept,
+        quarter=asked.name,
         quarter_url=here,
     )
 
@@ -89,7 +91,8 @@ def _card(request: HttpRequest, label: str, form: forms.Form | None = None) -> C
 def _drawn(
     request: HttpRequest, label: str, form: forms.Form | None = None, *, status: int = 200
 ) -> HttpResponse:
-    context = {"card": _card(request, label, form), "title": formats.quarter(label)}
+    card = _card(request, label, form)
+    context = {"card": card, "title": card.quarter}
     part = "#card" if answers.scripted(request) else ""
     return render(request, f"metrics/sign_off.html{part}", context, status=status)
 
@@ -120,7 +123,7 @@ def quarter_sign(request: HttpRequest, label: str) -> HttpResponse:
         )
     except DomainError as refusal:
         return _refused(request, label, form, refusal)
-    return _done(request, label, _("Signed"))
+    return _done(request, asked, _("Signed"))
 
 
 @company_view(PERMISSION)
@@ -143,7 +146,7 @@ def quarter_countersign(request: HttpRequest, label: str) -> HttpResponse:
         )
     except DomainError as refusal:
         return _refused(request, label, form, refusal)
-    return _done(request, label, _("Countersigned"))
+    return _done(request, asked, _("Countersigned"))
 
 
 def _one_of(signed: tuple[SignedOff, ...], wanted: int) -> int:
@@ -167,8 +170,10 @@ def _said(form: forms.Form) -> dict[str, str]:
     return {"comment": form.cleaned_data.get("comment", "")}
 
 
-def _done(request: HttpRequest, label: str, text: str) -> HttpResponse:
+def _done(request: HttpRequest, asked: OneQuarter, text: str) -> HttpResponse:
+    label = asked.quarter.label
     if answers.scripted(request):
         return answers.toast(_drawn(request, label), text=text)
     messages.success(request, text)
-    return answers.SeeOther(f"{address(request, 'quarter', label=label)}#signed")
+    kept = query_of(asked.kept)
+    return answers.SeeOther(f"{address(request, 'quarter', label=label)}{kept}#signed")

@@ -6,12 +6,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_view
+from metrics.reports.velocity_charts import velocity_charts
 from metrics.selectors.channels import channel_segments
 from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
 from metrics.selectors.velocity_page import TREND_QUARTERS, VelocityPage, velocity_page
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
-from metrics.views.velocity_charts import velocity_charts
 
 
 def _parts(segment: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ versions come back as they were; only `Deal.path`, which holds ids, is packed an
 """
 
 import json
+import re
 import secrets
 from array import array
 from bisect import bisect_left
@@ -18,6 +19,7 @@ from django.db import connection, models
 from psycopg import sql
 
 from accounts.models import Company, User
+from accounts.selectors.news import KINDS
 from accounts.services.companies import create_user
 from pipeline.importers import exchange
 from pipeline.importers.exchange import Fault, Folder
@@ -269,6 +271,32 @@ def _stage_list(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> 
         row["definitions"]["stage_ids"] = [ids["pipeline.stage"].of(i) or 0 for i in listed]
 
 
+def _news(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
+    """The key of news begins with an id of what it is about, and its page may hold that id.
+
+    Otherwise the same would be told again, and mailed.
+    """
+    row["path"] = re.sub(r"^/w/[^/]+/", "", row["path"])  # as dumps of an older version have it
+    kind = KINDS.get(row["kind"])
+    old, colon, rest = row["key"].partition(":")
+    if kind is None or not old.isdigit():
+        return
+    new = ids[kind.about].of(int(old))
+    if new is None:  # of a row that is gone, whose id may be another's here
+        row["key"] = f"gone {row['key']}"[:160]
+        return
+    row["key"] = f"{new}{colon}{rest}"
+    if kind.about in _IN_PATHS:
+        row["path"] = re.sub(_IN_PATHS[kind.about].format(old), rf"\g<1>{new}", row["path"])
+
+
+_IN_PATHS = {
+    "pipeline.pipeline": r"(\bpipeline=){}\b",
+    "pipeline.material": r"(/){}(?=/)",
+    "metrics.experiment": r"(/){}(?=/)",
+}
+
+
 def _key(label: str, field: str) -> str | None:
     """The table that a column of this table points into, if it is a key of the company's."""
     table = next((one for one in owned_tables() if one.label == label), None)
@@ -277,6 +305,7 @@ def _key(label: str, field: str) -> str | None:
 
 _IN_TEXT = {
     "accounts.auditentry": (_audit_object, _audit_values),
+    "accounts.notification": (_news,),
     "pipeline.dealchange": (_change_values,),
     "metrics.snapshot": (_cause_facts, _stage_list),
 }

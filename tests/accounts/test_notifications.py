@@ -91,8 +91,8 @@ def test_strangers_and_those_who_left_hear_nothing(world: World) -> None:
 
 
 def test_roles_hear_what_is_theirs(world: World) -> None:
-    tells(world.a, kind="danger_worse", values={})
-    assert told(world.a) == {("owner", "danger_worse"), ("manager", "danger_worse")}
+    tells(world.a, kind="danger_worse", values={})  # leaders read, and own no danger point
+    assert told(world.a) == {(role, "danger_worse") for role in ("owner", "manager", "rep")}
 
 
 def test_choices_are_followed(world: World) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from accounts.formats import Style
 from metrics.calc.types import SegmentFigures
+from metrics.reports.funnel_chart import column_of
 from metrics.selectors.funnel_page import FunnelPage, funnel_page
 from metrics.selectors.wording import Reading
-from metrics.views.funnel_charts import column_of, funnel_charts
+from metrics.views.funnel_charts import funnel_charts
 from tests.metrics.figures import STAGES, before, figures, stage
 
 STYLE = Style("en", "EUR")

@@ -20,11 +20,11 @@ from accounts.tenancy.context import company_context
 from metrics.calc.expected import expected_shape
 from metrics.charts import csv_file
 from metrics.models import DangerPoint, Finding
+from metrics.reports.funnel_chart import whole_funnel
 from metrics.selectors.figures import all_figures
 from metrics.selectors.funnel_page import funnel_page
 from metrics.selectors.wording import Reading
 from metrics.services.recompute import recompute_all
-from metrics.views.funnel_charts import whole_funnel
 from pipeline import paths
 from pipeline.models import Deal
 from pipeline.services.load_company import load_company

@@ -7,10 +7,10 @@ import pytest
 
 from accounts.formats import Style
 from metrics.calc.types import SegmentFigures, VelocityEmpty
+from metrics.reports.velocity_charts import velocity_charts
 from metrics.selectors.channels import channel_segments
 from metrics.selectors.velocity_page import VelocityPage, velocity_page
 from metrics.selectors.wording import Reading
-from metrics.views.velocity_charts import velocity_charts
 from tests.metrics.figures import before, figures, stage
 
 STYLE = Style("en", "EUR")
