@@ -66,13 +66,13 @@ _WHY: Mapping[State, Refusal] = MappingProxyType(
 
 # What an amendment may change. The order is that of forms and logs.
 AMENDABLE: tuple[str, ...] = (
-    "title", "if_we", "then", "because", "owner_id", "ends_on", "smallest_effect",
-    "decision_rule", "guardrails",
+    "title", "if_we", "then", "because", "owner_id", "ends_on", "smallest_effect", "guardrails",
 )  # fmt: skip
-# What a start fixes: the question itself. Another one is another experiment.
+# What a start fixes: the question itself, and the rule that answers it. Another one is another
+# experiment.
 FIXED: tuple[str, ...] = (
     "pipeline_id", "segment", "measure", "stage_id", "rising", "design", "baseline_start",
-    "baseline_end", "starts_on", "follow_up_days",
+    "baseline_end", "starts_on", "follow_up_days", "decision_rule",
 )  # fmt: skip
 
 MOST_GUARDRAILS = 3

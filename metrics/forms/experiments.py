@@ -22,7 +22,7 @@ _NUL = ProhibitNullCharactersValidator(
 # What the start has fixed; an amendment has none of these fields.
 FIXED_FIELDS = (
     "target", "pipeline", "segment", "direction", "design", "baseline_start", "baseline_last",
-    "starts_on", "follow_up_days", "findings", "danger_points",
+    "starts_on", "follow_up_days", "decision_rule", "findings", "danger_points",
 )  # fmt: skip
 
 # What planning help looks at.
@@ -256,7 +256,6 @@ class AmendForm(ExperimentForm):
         given = self.cleaned_data
         return {
             **{name: given[name] for name in ("title", "if_we", "then", "because")},
-            "decision_rule": given["decision_rule"],
             "smallest_effect": stored_size(self._measure, given["smallest"]),
             "ends_on": _after(given["last_day"]),
             "guardrails": [

@@ -337,8 +337,6 @@ def _check_amendment(
 ) -> None:
     if "then" in changed and not changed["then"]:
         raise DomainError(lack_text("then"))
-    if "decision_rule" in changed and not changed["decision_rule"]:
-        raise DomainError(lack_text("rule"))
     if "owner_id" in changed and changed["owner_id"] is None:
         raise DomainError(lack_text("owner"))
     if "smallest_effect" in changed:

@@ -318,9 +318,11 @@ def test_what_runs_is_amended_with_a_reason(a: Workspace) -> None:
     assert "Fixed at the start" in page
     assert 'name="target"' not in page
     assert 'name="starts_on"' not in page
+    assert 'name="decision_rule"' not in page
+    assert made.decision_rule in page  # among what is fixed
     data = {
         "title": made.title, "if_we": made.if_we, "then": made.then, "because": "",
-        "decision_rule": made.decision_rule, "smallest": "6", "owner": made.owner_id,
+        "decision_rule": "Adopt it whatever comes", "smallest": "6", "owner": made.owner_id,
         "last_day": (TODAY + timedelta(days=100)).isoformat(), "version": 1,
     }  # fmt: skip
     refused = asked.post(f"{BASE}{made.pk}/amend/", data)
@@ -330,6 +332,7 @@ def test_what_runs_is_amended_with_a_reason(a: Workspace) -> None:
     with company_context(a.company.pk):
         entry = ExperimentEntry.objects.get()
     assert (entry.kind, entry.text, list(entry.after)) == ("amendment", "fair", ["ends_on"])
+    assert fresh(a, made).decision_rule == made.decision_rule
 
 
 def test_notes_check_ins_stop_and_resume(a: Workspace) -> None:
