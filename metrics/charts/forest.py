@@ -37,8 +37,9 @@ def forest(
 ) -> Chart:
     """The estimates on one axis with a line where nothing changed (`centre`).
 
-    The axis spans the inner intervals, the estimates and the targets; an outer interval that
-    reaches further, or has no end, is cut off at the edge.
+    The axis spans the inner intervals, the estimates and the targets, and half as much again on a
+    side where an outer interval reaches further; what goes beyond, or has no end, is cut off at the
+    edge. So no bar is cut off just where nothing changed, as if its interval left that out.
     """
 
     def draw(width: int) -> tuple[float, str]:
@@ -50,12 +51,15 @@ def forest(
 
 def _axis(lines: tuple[Line, ...], centre: float) -> tuple[float, ...]:
     values = [centre]
+    outer = [end for row in lines for end in (row.estimate.low, row.estimate.high)]
     for row in lines:
         values += [row.estimate.value, *(row.estimate.inner or ())]
         values += [row.target] if row.target is not None else []
         if row.estimate.inner is None:
-            values += [row.estimate.low, row.estimate.high]
-    return ticks([value for value in values if math.isfinite(value)])
+            values += filter(math.isfinite, (row.estimate.low, row.estimate.high))
+    low, high = min(values), max(values)
+    most = (high - low) / 2
+    return ticks(values + [min(max(end, low - most), high + most) for end in outer])
 
 
 def _draw(

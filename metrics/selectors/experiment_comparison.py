@@ -43,9 +43,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The page that compares: the hit rate in words, groups to draw, and a line of each."""
+    """The page that compares: how often a try was clearly better, of all that were decided
+    (`better`) and of those adopted (`hits`), groups to draw, and a line of each.
+    """
 
     decided: int
+    better: int
+    better_rate: str
+    better_note: str
     adopted: int
     hits: int
     hit_rate: str
@@ -66,8 +71,12 @@ def experiment_comparison(
     )
     adopted = [row for row in rows if row.decision.value == "adopt"]
     hits = sum(_verdict(row) == "better" for row in adopted)
+    better = sum(_verdict(row) == "better" for row in rows)
     return Comparison(
         decided=len(rows),
+        better=better,
+        better_rate=formats.rate_of(better, len(rows), style) if rows else "",
+        better_note=_better_note(better, len(rows), style),
         adopted=len(adopted),
         hits=hits,
         hit_rate=formats.rate_of(hits, len(adopted), style) if adopted else "",
@@ -83,10 +92,20 @@ def _verdict(row: ExperimentRow) -> str:
     return row.reading.verdict if row.reading else "no_evidence_yet"
 
 
+def _better_note(better: int, decided: int, style: Style) -> str:
+    """What the share of all decided says, which does not depend on what was adopted."""
+    said = _("Clearly better on the day of the decision, adopted or not.")
+    pair = wilson(better, decided) if decided else None
+    return f"{said} {formats.interval(pair, style)}." if pair else said
+
+
 def _hit_note(hits: int, adopted: int, style: Style) -> str:
     if not adopted:
         return _("Nothing was adopted yet, so there is no hit rate.")
-    said = _("Adopted changes whose verdict was clearly better on the day of the decision.")
+    said = _(
+        "Adopted, and clearly better on the day of the decision. Who adopts nothing but clear"
+        " winners has 100% here, however few they are."
+    )
     pair = wilson(hits, adopted)
     return f"{said} {formats.interval(pair, style)}." if pair else said
 
@@ -95,7 +114,7 @@ def _lasted(adopted: Sequence[ExperimentRow], style: Style) -> str:
     """How many of those that could be asked still do what they did."""
     asked = [row for row in adopted if row.lasted_reading is not None]
     if not asked:
-        return _("None is two quarters old yet.") if adopted else ""
+        return _("None could be asked yet") if adopted else ""
     kept = sum(row.lasted_reading.verdict == "better" for row in asked if row.lasted_reading)
     return formats.rate_of(kept, len(asked), style)
 

@@ -54,11 +54,15 @@ def test_the_hit_rate_counts_adopted_changes_that_were_clearly_better(quiet_worl
     decided(quiet_world.b, better())
     found = compared(quiet_world.a)
     assert (found.decided, found.adopted, found.hits, found.worse) == (5, 4, 2, 1)
+    # Of all five, the dropped one included: who adopts winners only is no better at choosing.
+    assert (found.better, found.better_rate) == (3, "3 of 5")
+    assert "95% 23 to 88%" in found.better_note  # Wilson, 3 of 5
     assert found.hit_rate == "2 of 4"  # too few for a percentage
     assert "95% 15 to 85%" in found.hit_note  # Wilson, 2 of 4
     assert found.lasted == "1 of 2"
     nobody = compared(quiet_world.a, BookQuestion(lever="deal_size"))
     assert (nobody.decided, nobody.hit_rate, nobody.lasted) == (0, "", "")
+    assert (nobody.better, nobody.better_rate) == (0, "")
     assert "no hit rate" in nobody.hit_note
 
 
@@ -136,6 +140,20 @@ def test_what_has_no_end_stays_within_the_drawing() -> None:
     assert forest(
         name="f", title="T", reading="", lines=(), tick=str, table=Table((), (), (), ())
     ).drawings == ()  # fmt: skip
+
+
+def test_no_bar_is_cut_off_where_nothing_changed() -> None:
+    """Cut off there, an interval that has no change in it would seem to leave it out."""
+    for low, high in ((-0.06, 0.41), (-math.inf, math.inf), (-0.9, 0.41)):
+        line = Line("Newsletter", Estimate(0.15, low, high, (0.03, 0.29), "+15%"), target=0.1)
+        chart = forest(
+            name="f", title="T", reading="R", lines=(line,), tick=lambda v: f"{v:.2f}",
+            table=Table((), (), (), ()),
+        )  # fmt: skip
+        for _size, drawing in chart.drawings:
+            [start] = re.findall(r'<rect x="([\d.-]+)"[^>]*class="i95"', drawing)
+            [zero] = re.findall(r'<line x1="([\d.-]+)"[^>]*class="zero"', drawing)
+            assert float(start) < float(zero) - 10
 
 
 def test_the_page_shows_it_all_to_everybody(quiet_world: World) -> None:
