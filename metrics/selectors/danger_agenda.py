@@ -295,8 +295,8 @@ def cost_text(figures: StageFigures | None, style: Style) -> str:
         return ""
     if figures.expected_loss is None:
         return _("Cost not computable: too little was won")
-    said = _("Cost up to {money}").format(money=formats.money(figures.expected_loss, style))
-    return f"{said} ({_('thin')})" if figures.worth_is_thin else said
+    said = _("Cost up to {money} (thin)") if figures.worth_is_thin else _("Cost up to {money}")
+    return said.format(money=formats.money(figures.expected_loss, style))
 
 
 def _unopened(
