@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import formats
 from accounts.formats import Style
 from metrics.calc.experiments.kinds import NO_EFFECT, SCALE, Measure
-from metrics.calc.experiments.result import SideFigures
+from metrics.calc.experiments.result import Reading, SideFigures
 from metrics.calc.types import Interval
 from metrics.selectors.experiment_words import effect_text
 
@@ -121,6 +121,11 @@ class Units:
             return _("Change in percentage points.")
         if self.measure == "cycle_days":
             return _("Change in days.")
+        if self.measure == "deal_size":
+            return _(
+                "Change of the typical deal in per cent of the other side: a ratio of geometric"
+                " means, which one very large deal does not decide."
+            )
         return _("Change in per cent of the other side.")
 
     def _days(self, value: float) -> str:
@@ -156,6 +161,28 @@ def measured_text(measure: Measure, *, stage: str = "", days: int | None, style:
             return _("Cycle of won deals")
         return _("Cycle of deals won within {days}").format(days=within)
     return _("Size of won deals")
+
+
+def apart_text(reading: Reading) -> str:
+    """Why the means of the deal size go one way and their effect the other; empty otherwise.
+
+    Sides are told by their mean amount, the effect is a ratio of geometric means (METRICS: Welch on
+    the logarithms).
+    """
+    before, after, effect = reading.baseline.value, reading.test.value, reading.effect
+    if reading.measure != "deal_size" or before is None or after is None or effect is None:
+        return ""
+    if after < before and effect > 1:
+        return _(
+            "The mean amount is lower and the typical deal larger: a few very large deals lifted"
+            " the mean of the side to compare with. The change is that of the typical deal."
+        )
+    if after > before and effect < 1:
+        return _(
+            "The mean amount is higher and the typical deal smaller: a few very large deals lifted"
+            " the mean. The change is that of the typical deal."
+        )
+    return ""
 
 
 def short_measure(measure: Measure) -> str:

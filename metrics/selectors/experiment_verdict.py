@@ -24,7 +24,7 @@ from metrics.selectors.experiment_sentences import (
     side_words,
     worth_empty_text,
 )
-from metrics.selectors.experiment_units import Units, measured_text, short_measure
+from metrics.selectors.experiment_units import Units, apart_text, measured_text, short_measure
 from metrics.selectors.experiment_words import verdict_text
 
 _WATCHED = 14  # days of mature cases under which no pace is read from them
@@ -76,6 +76,7 @@ class VerdictCard:
     peeking: str
     day: str  # as of the end of which day
     thin: str
+    apart: str  # why means and change go different ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class GuardrailRow:
     tag: str
     tone: str
     icon: str
-    reason: str
+    reason: str  # why there is no effect, or why it is not what the sides look like
     worse: bool
 
 
@@ -116,6 +117,7 @@ def verdict_card(
         peeking=_peeking(primary),
         day=formats.day(figures.last_day, style),
         thin=_thin(primary),
+        apart=apart_text(primary),
     )
 
 
@@ -319,7 +321,11 @@ def guardrail_rows(
                 tag=word.word,
                 tone=word.tone,
                 icon=word.icon,
-                reason=empty_text(reading.reason, figures.design) if reading.reason else "",
+                reason=(
+                    empty_text(reading.reason, figures.design)
+                    if reading.reason
+                    else apart_text(reading)
+                ),
                 worse=worse,
             )
         )
