@@ -11,10 +11,16 @@ from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.experiments.kinds import Empty
-from metrics.calc.experiments.result import ExperimentFigures, Reading
+from metrics.calc.experiments.result import METHOD, ExperimentFigures, Reading
 from metrics.models import Experiment
 from metrics.selectors.danger_log import person
-from metrics.selectors.experiment_sentences import empty_text, side_empty_text, side_words
+from metrics.selectors.experiment_sentences import (
+    empty_text,
+    side_empty_text,
+    side_words,
+    unread_text,
+)
+from metrics.selectors.experiment_stored import figures_in, method_in
 from metrics.selectors.experiment_story import Recheck
 from metrics.selectors.experiment_units import Units
 from metrics.selectors.experiment_words import Word, decision_text, verdict_text
@@ -60,13 +66,13 @@ def decision_of(
     experiment: Experiment,
     frozen: ExperimentFigures | None,
     recheck: Recheck | None,
-    lasted: ExperimentFigures | None,
+    lasted: Mapping[str, Any] | None,
     *,
     company: Company,
     today: date,
     style: Style,
 ) -> Decision | None:
-    """The decision of an experiment; None before there is one."""
+    """The decision of an experiment; None before there is one. `lasted`: as it is stored."""
     if not experiment.decision or experiment.decided_at is None:
         return None
     rows = _rows(frozen, recheck, style) if frozen is not None else ()
@@ -77,25 +83,54 @@ def decision_of(
         day=formats.day(company.local_day(experiment.decided_at), style, today=today),
         note=_note(experiment, frozen, recheck),
         rows=rows,
-        differs=recheck is not None,
+        differs=recheck is not None and recheck.differs,
         lasting=_lasting(experiment, lasted, today=today, style=style),
     )
 
 
 def _note(experiment: Experiment, frozen: ExperimentFigures | None, recheck: Recheck | None) -> str:
-    if frozen is None:
+    """What became of the figures that it was decided on, computed again: as far as that is true."""
+    stored = experiment.decided_figures
+    if not stored:
         return _("There were no figures yet when this was decided.")
+    if frozen is None:
+        return unread_text(method_in(stored))
     if experiment.decision == Experiment.Decision.EXTEND:
         return _("It runs on. What it showed when it was extended is kept here.")
+    if frozen.method != METHOD:
+        return _outdated(frozen.method, recheck)
     if recheck is None:
         return _(
-            "Every night the same figures are computed again from what is known now about that"
-            " time. So far they come out as they were decided on."
+            "From the coming night on the same figures are computed again every night, from what"
+            " is known then about that time. What comes out is said here."
         )
+    if not recheck.differs:
+        return _(
+            "Every night the same figures are computed again, from what is known then about that"
+            " time. On {day} they came out as they were decided on, and no other answer was found"
+            " since."
+        ).format(day=recheck.day)
     return _(
         "Facts from before the decision were entered or corrected since: on {day} the figures came"
         " out differently. What was decided on stays as it was."
     ).format(day=recheck.day)
+
+
+def _outdated(method: int, recheck: Recheck | None) -> str:
+    """The method has changed since: what can be said of figures that it no longer computes."""
+    said = _(
+        "These figures are of version {then} of the method, which has changed since: today's is"
+        " version {now}. They stay as they were decided on and are no longer computed again, for"
+        " the difference would be one of methods."
+    ).format(then=method, now=METHOD)
+    if recheck is None:
+        return said
+    last = (
+        _("Before that, on {day}, they came out differently.")
+        if recheck.differs
+        else _("Before that, on {day}, they came out as they were decided on.")
+    )
+    return f"{said} {last.format(day=recheck.day)}"
 
 
 def _rows(
@@ -163,11 +198,15 @@ def _verdict(verdict: str) -> str:
 
 
 def _lasting(
-    experiment: Experiment, lasted: ExperimentFigures | None, *, today: date, style: Style
+    experiment: Experiment, stored: Mapping[str, Any] | None, *, today: date, style: Style
 ) -> Lasting | None:
     """Did it last? Asked of adopted changes only."""
     if experiment.decision != Experiment.Decision.ADOPT:
         return None
+    lasted = figures_in(stored)
+    if stored and lasted is None:
+        said = unread_text(method_in(stored))
+        return Lasting(_("It was asked"), said, _("Not shown"), "", "info", "")
     if lasted is None:
         due = experiment.follow_up_on
         told = _("Two quarters after the decision the same measure is computed again by itself.")

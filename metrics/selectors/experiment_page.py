@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Count, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from accounts import formats
 from accounts.formats import RATE_MINIMUM, Style
 from accounts.models import Company
 from metrics.calc.experiments.result import ExperimentFigures, TimePoint
-from metrics.models import DangerPoint, Experiment, ExperimentReason, ExperimentResult, Finding
+from metrics.models import (
+    DangerPoint,
+    Experiment,
+    ExperimentReason,
+    ExperimentResult,
+    Finding,
+    FindingDeal,
+)
 from metrics.selectors.danger_log import person
 from metrics.selectors.danger_words import state_text as danger_state
 from metrics.selectors.experiment_cautions import Cautions, cautions
 from metrics.selectors.experiment_decision import Decision, decision_of
+from metrics.selectors.experiment_sentences import unread_text
+from metrics.selectors.experiment_stored import figures_in, method_in
 from metrics.selectors.experiment_story import Story, story_of
 from metrics.selectors.experiment_units import Units, measured_text
 from metrics.selectors.experiment_verdict import (
@@ -38,6 +48,7 @@ from metrics.selectors.experiment_words import (
     state_text,
 )
 from metrics.selectors.filters import segment_text
+from metrics.selectors.finding_rows import deals_text
 from metrics.selectors.finding_sources import source_of
 from pipeline.models import Stage
 
@@ -122,11 +133,12 @@ def experiment_page(
         return None
     results = _results(experiment)
     running = results.get(ExperimentResult.Kind.RUNNING)
-    frozen = _figures(experiment.decided_figures)
     decided = experiment.state == Experiment.State.DECIDED
-    figures = (
-        frozen if decided and frozen is not None else _figures(running.figures if running else None)
-    )
+    frozen = figures_in(experiment.decided_figures)
+    # What was decided on, or nothing: a later day's figures would pass for it.
+    kept = experiment.decided_figures if decided else None
+    shown = kept or (running.figures if running else None)
+    figures = figures_in(shown)
     stages = _stage_names(experiment)
     story = story_of(experiment, company=company, today=today, style=style)
     smallest = experiment.smallest_effect
@@ -148,7 +160,7 @@ def experiment_page(
         sides=sides(figures) if figures is not None else ("", ""),
         figures=figures,
         figures_day=formats.day(figures.last_day, style, today=today) if figures else "",
-        missing="" if figures is not None else _missing(experiment, today, style),
+        missing="" if figures is not None else _missing(experiment, shown, today, style),
         stale=_stale(experiment, running, today, style) if not decided else "",
         card=verdict_card(figures, smallest=smallest, style=style) if figures else None,
         guardrails=rails,
@@ -161,7 +173,7 @@ def experiment_page(
             experiment,
             frozen,
             story.recheck,
-            _figures(lasted.figures if lasted else None),
+            lasted.figures if lasted else None,
             company=company,
             today=today,
             style=style,
@@ -187,16 +199,6 @@ def _results(experiment: Experiment) -> dict[str, ExperimentResult]:
         .distinct("kind")
     )
     return {row.kind: row for row in rows}
-
-
-def _figures(stored: Mapping[str, Any] | None) -> ExperimentFigures | None:
-    """The figures of a stored row; None where an earlier method stored others."""
-    if not stored:
-        return None
-    try:
-        return ExperimentFigures.from_json(stored)
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def _stage_names(experiment: Experiment) -> tuple[str, ...]:
@@ -267,9 +269,18 @@ def _chart_note(experiment: Experiment, figures: ExperimentFigures | None) -> st
     return _("Of mature deals opened in four weeks; shading is the 95% interval")
 
 
-def _missing(experiment: Experiment, today: date, style: Style) -> str:
+def _missing(
+    experiment: Experiment, stored: Mapping[str, Any] | None, today: date, style: Style
+) -> str:
     if experiment.state == Experiment.State.DRAFT:
         return ""
+    if stored:
+        said = unread_text(method_in(stored))
+        if experiment.state == Experiment.State.DECIDED:
+            return said
+        return f"{said} " + _("They are computed anew in the background.")
+    if experiment.state == Experiment.State.DECIDED:
+        return _("There were no figures yet when this was decided.")
     if experiment.starts_on is not None and today <= experiment.starts_on:
         return _("There are no figures yet: the first day is not over.")
     return _("There are no figures yet. They are computed in the background, within minutes.")
@@ -366,30 +377,45 @@ def _follow_up(experiment: Experiment, figures: ExperimentFigures | None, style:
 
 
 def _reasons(experiment: Experiment, *, today: date, style: Style) -> tuple[Reason, ...]:
-    """Findings and danger points that led to it. One query."""
+    """Findings, each with its number of deals, and danger points that led to it. One query."""
+    tied = (
+        FindingDeal.objects.filter(finding_id=OuterRef("finding_id"))
+        .order_by()
+        .values("finding_id")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
     rows = (
         ExperimentReason.objects.filter(experiment=experiment)
         .select_related("finding", "danger_point__stage")
+        .annotate(n_deals=Subquery(tied))
         .order_by("pk")
     )
     found = []
     for row in rows:
         if row.finding is not None:
-            found.append(_finding(row.finding, today, style))
+            found.append(_finding(row.finding, row.n_deals or 0, today, style))
         elif row.danger_point is not None:
             found.append(_danger(row.danger_point))
     return tuple(found)
 
 
-def _finding(finding: Finding, today: date, style: Style) -> Reason:
+def _finding(finding: Finding, deals: int, today: date, style: Style) -> Reason:
     source = source_of(finding.source)
-    note = f"{source.word}, {formats.day(finding.learned_on, style, today=today)}"
+    said = _("{source}, {deals}, {day}")
     if finding.withdrawn_at is not None:
-        note += ", " + _("withdrawn since")
+        said = _("{source}, {deals}, {day}, withdrawn since")
+    note = said.format(
+        source=source.word,
+        deals=deals_text(deals, style),
+        day=formats.day(finding.learned_on, style, today=today),
+    )
     tone = {"high": "danger", "medium": "watch"}.get(finding.severity, "")
     return Reason("finding", finding.pk, finding.statement, note, source.icon, tone)
 
 
 def _danger(point: DangerPoint) -> Reason:
-    note = f"{_('Danger point')}, {segment_text(point.segment)}, {danger_state(point.state).word}"
+    note = _("Danger point, {segment}, {state}").format(
+        segment=segment_text(point.segment), state=danger_state(point.state).word
+    )
     return Reason("danger", point.pk, point.stage.name, note, "triangle-alert", "danger")

@@ -16,8 +16,9 @@ from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.experiments.result import Reading, Worth
-from metrics.calc.experiments.result_json import decoded
 from metrics.models import Experiment, ExperimentResult
+from metrics.selectors.experiment_sentences import unread_text
+from metrics.selectors.experiment_stored import part_in
 from metrics.selectors.experiment_words import (
     Word,
     decision_text,
@@ -62,6 +63,7 @@ class ExperimentRow:
     word: Word | None
     worth: str
     cases: str
+    missing: str  # why there are no figures, as a sentence
     harmed: int
     lasted: str
     lasted_word: Word | None
@@ -95,9 +97,11 @@ def experiments() -> QuerySet[Experiment]:
         .select_related("stage", "owner")
         .defer("decided_figures")
         .annotate(
+            now_method=_newest(running, "method"),
             now_primary=_newest(running, "primary"),
             now_worth=_newest(running, "worth"),
             now_guardrails=_newest(running, "guardrails"),
+            then_method=KeyTransform("method", "decided_figures"),
             then_primary=KeyTransform("primary", "decided_figures"),
             then_worth=KeyTransform("worth", "decided_figures"),
             then_guardrails=KeyTransform("guardrails", "decided_figures"),
@@ -118,9 +122,11 @@ def _row(one: Any, company: Company, today: date, style: Style) -> ExperimentRow
     decided = one.state == Experiment.State.DECIDED
     primary = one.then_primary if decided else one.now_primary
     worth = one.then_worth if decided else one.now_worth
-    guards = (one.then_guardrails if decided else one.now_guardrails) or []
-    reading: Reading | None = decoded(Reading | None, primary)
-    lasted: Reading | None = decoded(Reading | None, one.later_primary)
+    method = one.then_method if decided else one.now_method
+    guards = one.then_guardrails if decided else one.now_guardrails
+    reading: Reading | None = part_in(Reading, primary)
+    lasted: Reading | None = part_in(Reading, one.later_primary)
+    rails: tuple[Reading, ...] = part_in(tuple[Reading, ...], guards) or ()
     text, overdue = _days(one, company, today, style)
     known = reading is not None and reading.effect is not None
     expected = None
@@ -150,9 +156,10 @@ def _row(one: Any, company: Company, today: date, style: Style) -> ExperimentRow
             (formats.chance(reading.chance_better, style) or "") if reading and known else ""
         ),
         word=verdict_text(reading.words) if reading else None,
-        worth=_worth(decoded(Worth | None, worth), style),
+        worth=_worth(part_in(Worth, worth), style),
         cases=_cases(reading, style),
-        harmed=sum(row.get("verdict") == "worse" for row in guards),
+        missing=_missing(one, method, reading),
+        harmed=sum(row.verdict == "worse" for row in rails),
         lasted=effect_text(lasted.measure, lasted.effect, style) if lasted else "",
         lasted_word=verdict_text(lasted.words) if lasted else None,
         reading=reading,
@@ -201,6 +208,17 @@ def _worth(worth: Worth | None, style: Style) -> str:
     if worth is None:
         return ""
     return _("{money} if it holds").format(money=formats.money_per_day(worth.per_day, style))
+
+
+def _missing(one: Experiment, method: Any, reading: Reading | None) -> str:
+    """Why there is nothing to show: not computed yet, or by a method that is not read here."""
+    if reading is not None or one.state == Experiment.State.DRAFT:
+        return ""
+    if method is not None:
+        return unread_text(method)
+    if one.state == Experiment.State.DECIDED:
+        return _("Nothing was computed before the decision")
+    return _("Nothing computed yet")
 
 
 def _cases(reading: Reading | None, style: Style) -> str:

@@ -85,6 +85,15 @@ def worth_empty_text(reason: WorthEmpty) -> str:
     return told[reason]
 
 
+def unread_text(method: object) -> str:
+    """Why stored figures are not shown, with the version of the method that they name."""
+    if not isinstance(method, int):
+        return _("Its figures were stored in a form that cannot be read here.")
+    return _(
+        "Its figures are of version {n} of the method, stored in a form that cannot be read here."
+    ).format(n=method)
+
+
 def cases_text(measure: Measure, n: int, style: Style) -> str:
     """So many cases of a measure, in words."""
     told = formats.number(n, style)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import formats
 from accounts.formats import Style
@@ -33,16 +34,24 @@ class StoryRow:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The newest recomputation of a decision that came out different: figure -> value."""
+    """What a decision's figures came out as when that was last another answer: figure -> value.
+
+    Without any figure they came out as decided.
+    """
 
     day: str
     then: dict[str, Any]
     now: dict[str, Any]
 
+    @property
+    def differs(self) -> bool:
+        """Whether anything came out different."""
+        return bool(self.now)
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The log, newest first; its amendments alone; what would be different today, if anything."""
+    """The log, newest first; its amendments alone; what the decision came out as, once more."""
 
     rows: tuple[StoryRow, ...]
     amendments: tuple[StoryRow, ...]
@@ -138,7 +147,10 @@ def _state(entry: ExperimentEntry) -> str:
         case (None | "", "draft"):
             return _("Drafted")
         case ("draft", "running"):
-            return _("Started")
+            reps = entry.after.get("reps")
+            if not reps:
+                return _("Started")
+            return ngettext("Started with {n} rep", "Started with {n} reps", reps).format(n=reps)
         case ("stopped", "running"):
             return _("Resumed")
         case (_, "stopped"):

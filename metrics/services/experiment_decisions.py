@@ -18,7 +18,7 @@ from accounts.tenancy.context import require_company_id
 from metrics.calc.experiment_states import Decision, act_of, extension_refusal
 from metrics.models import Experiment, ExperimentEntry
 from metrics.services.experiment_checks import NOTE_LENGTH, check_act, said
-from metrics.services.experiment_results import figures_now
+from metrics.services.experiment_results import figures_to_freeze
 from metrics.services.experiment_writing import (
     audit,
     check_role,
@@ -141,9 +141,9 @@ def decide_experiment(
 ) -> Experiment:
     """Adopt, extend to a later end, or drop, with the reason.
 
-    Freezes the figures as they are at this moment, with the version of their data. An extended
-    experiment runs on, and what it showed at that time stays in its log; an adopted one is asked
-    about again two quarters later. `ends_on` is the first day after the new end.
+    Freezes the newest stored figures, with the version of their data. An extended experiment runs
+    on, and what it showed at that time stays in its log; an adopted one is asked about again two
+    quarters later. `ends_on` is the first day after the new end.
     """
     check_role(by)
     reason = said(reason)
@@ -159,14 +159,15 @@ def decide_experiment(
         if not reason:
             raise DomainError(_("Say why: whoever looks at this in a year needs to know."))
         today = company.local_day(company.clock(now))
+        new_end = _new_end(experiment, ends_on, today) if decision == "extend" else None
+        # As it stands before the decision changes anything.
+        frozen = figures_to_freeze(company=company, experiment=experiment, now=now)
         before = {"state": experiment.state, "decision": experiment.decision}
         after: dict[str, object] = {"decision": decision}
-        if decision == "extend":
+        if new_end is not None:
             before = {"ends_on": _iso(experiment.ends_on)}
-            experiment.ends_on = _new_end(experiment, ends_on, today)
-            after["ends_on"] = _iso(experiment.ends_on)
-        # Frozen as it stands before the decision changes anything.
-        frozen = figures_now(company=company, experiment=experiment, now=now).to_json()
+            experiment.ends_on = new_end
+            after["ends_on"] = _iso(new_end)
         experiment.decision, experiment.decision_reason = decision, reason
         experiment.decided_at, experiment.decided_by_id = now, by.user_id
         experiment.decided_figures = frozen

@@ -13,9 +13,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Company
+from metrics.calc.agreement import agree
 from metrics.calc.experiments.result import ExperimentFigures, Reading
-from metrics.calc.segments import ALL
 from metrics.models import Experiment, ExperimentEntry, RecordedChange
+from metrics.selectors.experiment_cautions import overlap
 from metrics.services.experiment_plans import heir_of
 from pipeline.models import Stage
 
@@ -73,14 +74,42 @@ def note_recheck(
     after: Mapping[str, Any],
     now: datetime,
 ) -> int:
-    """Say that the figures of the decision would be others today, with both."""
+    """Say what a decision's figures come out as today: others, with both, or again the same.
+
+    Only where that is another answer than the newest one that was noted; 1 or 0.
+    """
+    entries = ExperimentEntry.objects.filter(experiment=experiment, after__event="recheck")
+    newest: ExperimentEntry | None = entries.order_by("-id").first()
+    if newest is not None and _alike(newest.after.get("figures", {}), after):
+        return 0
     with translation.override(company.locale):
-        text = _(
-            "Facts from before the decision were entered or corrected since. Computed again, the"
-            " figures are different from those that it was decided on, which stay as they were."
-        )
+        if after:
+            text = _(
+                "Facts from before the decision were entered or corrected since. Computed again,"
+                " the figures are different from those that it was decided on, which stay as they"
+                " were."
+            )
+        else:
+            text = _(
+                "Computed again from what is known now about that time, the figures come out as"
+                " they were decided on."
+            )
     told = {"event": "recheck", "figures": dict(after)}
-    return _add(experiment, now, f"recheck-{digest}", text, told, {"figures": dict(before)})
+    once = f"recheck-{company.local_day(now).isoformat()}-{digest}"
+    return _add(experiment, now, once, text, told, {"figures": dict(before)})
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The same figures, but for what rounding does."""
+    return one.keys() == other.keys() and all(
+        one[name] == value
+        or (
+            isinstance(value, float)
+            and isinstance(one[name], int | float)
+            and agree(float(one[name]), value)
+        )
+        for name, value in other.items()
+    )
 
 
 def note_lasted(
@@ -173,8 +202,7 @@ def _recorded_changes(experiment: Experiment, today: date, now: datetime) -> int
     added = 0
     for change in found.order_by("happened_on", "pk"):
         elsewhere = change.pipeline_id not in (None, experiment.pipeline_id)
-        apart = ALL not in (change.segment, experiment.segment)
-        if elsewhere or (apart and change.segment != experiment.segment):
+        if elsewhere or not overlap(change.segment, experiment.segment):
             continue
         day = date_format(change.happened_on, "j F Y")
         added += _add(

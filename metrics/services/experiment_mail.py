@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Company, Membership
 from accounts.tenancy.context import company_context
-from metrics.calc.experiments.result import ExperimentFigures
 from metrics.models import Experiment, ExperimentResult
+from metrics.selectors.experiment_stored import figures_in
 from metrics.services.experiment_log import note_check_in
 
 _FROM = time(8, 0)  # of Monday, on the company's clocks
@@ -75,7 +75,7 @@ def _context(
         .order_by("-day")
         .first()
     )
-    figures = ExperimentFigures.from_json(row.figures) if row else None
+    figures = figures_in(row.figures if row else None)
     starts, today = experiment.starts_on, company.local_day(now)
     return {
         "name": name,

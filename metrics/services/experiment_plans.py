@@ -1,7 +1,9 @@
 """From an experiment's row to what the arithmetic asks: windows, arms, stages, history."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from accounts.models import Company
 from metrics.calc.calendar import day_number, microseconds
@@ -38,18 +40,21 @@ class DataVersion:
     """What figures rest on: the data that was there, and the instant it was looked at.
 
     `digest` is of the deals, visits and amounts of both windows; the ids are the newest rows of
-    the company that had been recorded, None without any.
+    the company that had been recorded, None without any. `asked`: what of the experiment may
+    change while it runs, as it stood (`asked_of`).
     """
 
+    asked: Mapping[str, Any]
     digest: str
     as_of: datetime
     transition_id: int | None
     recorded_at: datetime | None
     change_id: int | None
 
-    def to_json(self) -> dict[str, str | int | None]:
+    def to_json(self) -> dict[str, Any]:
         """Plain values, instants as ISO texts."""
         return {
+            "asked": dict(self.asked),
             "digest": self.digest,
             "as_of": self.as_of.isoformat(),
             "transition_id": self.transition_id,
@@ -80,6 +85,20 @@ class Ground:
     history: History
     as_of: datetime
     last_day: date  # the last local day that is over
+
+
+def asked_of(experiment: Experiment) -> dict[str, Any]:
+    """What may change of an experiment after its start and is in its figures, as plain values.
+
+    Stored figures that were asked for otherwise are not those of the experiment as it stands.
+    """
+    stopped, end = experiment.stopped_at, experiment.ends_on
+    return {
+        "ends_on": end.isoformat() if end else None,
+        "stopped_at": stopped.astimezone(UTC).isoformat() if stopped else None,
+        "smallest_effect": experiment.smallest_effect,
+        "guardrails": list(experiment.guardrails),
+    }
 
 
 def ready(experiment: Experiment) -> bool:
@@ -185,6 +204,7 @@ def measure(ground: Ground, plan: ExperimentPlan) -> Measured:
     )
     change = DealChange.objects.filter(company=company).order_by("-changed_at", "-id")
     data = DataVersion(
+        asked=asked_of(ground.experiment),
         digest=data_digest(ground.history, plan, instant=instant),
         as_of=ground.as_of,
         transition_id=newest[0] if newest else None,

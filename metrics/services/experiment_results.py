@@ -10,16 +10,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
+from accounts.errors import DomainError
 from accounts.models import Company
 from accounts.tenancy.context import company_context
 from metrics.calc.agreement import agree
 from metrics.calc.experiments.result import METHOD, ExperimentFigures, Reading, Window
 from metrics.models import Experiment, ExperimentResult
+from metrics.selectors.experiment_stored import figures_in, method_in
 from metrics.services import experiment_log
 from metrics.services.assignments import assign_deals, assign_reps
 from metrics.services.experiment_plans import (
     Measured,
+    asked_of,
     ground_of,
     lasting_plan,
     measure,
@@ -92,25 +96,54 @@ def recompute_running(*, company_id: int, now: datetime) -> int:
         return sum(recompute_experiment(company=company, experiment_id=pk, now=now) for pk in ids)
 
 
-def figures_now(*, company: Company, experiment: Experiment, now: datetime) -> Measured:
-    """The figures as of now with the version of their data: what a decision freezes.
+def figures_to_freeze(*, company: Company, experiment: Experiment, now: datetime) -> dict[str, Any]:
+    """What a decision freezes: the newest stored figures, with the version of their data.
 
-    `decided_figures` is its `to_json()`. ValueError where the experiment has no windows yet.
+    They are what was looked at when it was decided. DomainError while there are none of the
+    experiment as it stands, by this method: the worker is about to store them.
     """
-    if not ready(experiment):
-        raise ValueError("an experiment without windows has no figures")
-    ground = ground_of(company=company, experiment=experiment, as_of=company.clock(now))
-    return measure(ground, plan_of(ground))
+    row: ExperimentResult | None = (
+        ExperimentResult.objects.filter(
+            experiment=experiment,
+            kind=ExperimentResult.Kind.RUNNING,
+            day__lte=company.local_day(company.clock(now)),
+        )
+        .order_by("-day")
+        .first()
+    )
+    if row is None:
+        raise DomainError(
+            _(
+                "There are no figures to decide on yet. They are computed in the background, within"
+                " minutes. Decide then."
+            )
+        )
+    if row.method != METHOD or _asked(row.figures) != asked_of(experiment):
+        raise DomainError(
+            _(
+                "It was changed since its figures were computed. They are computed anew in the"
+                " background, within minutes. Decide then."
+            )
+        )
+    frozen: dict[str, Any] = row.figures
+    return frozen
+
+
+def _asked(figures: Mapping[str, Any]) -> Any:
+    """What stored figures were an answer to."""
+    return (figures.get("data") or {}).get("asked")
 
 
 def recompute_decided(*, company: Company, experiment: Experiment, now: datetime) -> Recheck | None:
     """The figures of a decision once more, as of its instant: what would be different today.
 
-    None where nothing was frozen. Facts that were entered or corrected since make a difference;
-    days that have passed since make none.
+    None where nothing was frozen, or by a version of the method whose figures cannot be read any
+    more. Facts that were entered or corrected since make a difference; days that have passed since
+    make none.
     """
     frozen = experiment.decided_figures
-    if not frozen or not ready(experiment):
+    then = figures_in(frozen)
+    if not frozen or then is None or not ready(experiment):
         return None
     told = frozen.get("data", {}).get("as_of")
     as_of = datetime.fromisoformat(told) if told else experiment.decided_at
@@ -118,15 +151,16 @@ def recompute_decided(*, company: Company, experiment: Experiment, now: datetime
         return None
     ground = ground_of(company=company, experiment=experiment, as_of=as_of)
     again = measure(ground, plan_of(ground))
-    then = _read(frozen)
     return Recheck(then, again, differences(then, again.figures))
 
 
 def recheck_decided(*, company_id: int, now: datetime) -> int:
     """Note in the log of each decided experiment what would be different today; how many notes.
 
-    Once for each state of the data. A newer method makes no such note: what was decided stands.
-    Only at night, from three to four on the company's clocks: there are ever more of them.
+    The first answer, and each that is another one than that before. What an earlier version of
+    the method decided on is left alone: its code is gone, and this one would compare two methods
+    instead of two states of the data. The page says so. Only at night, from three to four on the
+    company's clocks: there are ever more of them.
     """
     noted = 0
     with company_context(company_id):
@@ -139,10 +173,10 @@ def recheck_decided(*, company_id: int, now: datetime) -> int:
             with transaction.atomic():
                 _allow_time()
                 experiment = _locked(pk)
-                if experiment is None or _read_method(experiment) != METHOD:
+                if experiment is None or method_in(experiment.decided_figures) != METHOD:
                     continue
                 found = recompute_decided(company=company, experiment=experiment, now=now)
-                if found is not None and not found.same:
+                if found is not None:
                     noted += experiment_log.note_recheck(
                         company=company,
                         experiment=experiment,
@@ -259,8 +293,8 @@ def _keep(
 
 
 def _unchanged(row: ExperimentResult, figures: Mapping[str, Any], digest: str) -> bool:
-    """Equal but for the instant: a new look at the same data on the same day is no news."""
-    if row.method != METHOD or row.digest != digest:
+    """Equal but for the instant: the same question to the same data on the same day is no news."""
+    if row.method != METHOD or row.digest != digest or _asked(row.figures) != _asked(figures):
         return False
     one, other = ({k: v for k, v in f.items() if k != "data"} for f in (row.figures, figures))
     return one == other
@@ -275,14 +309,6 @@ def _newest_verdict(experiment: Experiment) -> str:
         .first()
     )
     return found or "no_evidence_yet"
-
-
-def _read(value: Mapping[str, Any]) -> ExperimentFigures:
-    return ExperimentFigures.from_json(value)
-
-
-def _read_method(experiment: Experiment) -> int | None:
-    return (experiment.decided_figures or {}).get("method")
 
 
 def _named(company_id: int, **wanted: Any) -> tuple[Company, list[int]]:

@@ -232,8 +232,11 @@ def start_experiment(
         save(
             experiment, "state", "started_at", "follow_up_days", "baseline_start", "baseline_end"
         )  # fmt: skip
+        after: dict[str, object] = {"state": "running"}
         if experiment.design != Experiment.Design.BEFORE_AFTER:
             _draw(experiment, by, now, seed)
+        if experiment.design == Experiment.Design.ARMS_BY_REP:
+            after["reps"] = Assignment.objects.filter(experiment=experiment).count()
         fixed = kept({field: getattr(experiment, field) for field in FIXED})
         note(
             experiment,
@@ -241,7 +244,7 @@ def start_experiment(
             now,
             Kind.STATE,
             before={"state": "draft"},
-            after={"state": "running"},
+            after=after,
         )
         audit(
             experiment,
@@ -249,7 +252,7 @@ def start_experiment(
             now,
             "started",
             before={"state": "draft"},
-            after={"state": "running", "seed": experiment.seed, **fixed},
+            after={**after, "seed": experiment.seed, **fixed},
         )
     return experiment
 

@@ -8,6 +8,7 @@ from accounts.roles import Role
 from accounts.tenancy.context import company_context
 from metrics.calc.experiments.result import METHOD, ExperimentFigures
 from metrics.models import Experiment, ExperimentResult
+from metrics.services.experiment_plans import asked_of
 from tests.metrics.experiments import reading, sample_figures, side_figures
 from tests.personas import NOW, Workspace
 
@@ -69,7 +70,7 @@ def result(
             method=METHOD,
             as_of=NOW,
             computed_at=NOW,
-            figures=figures.to_json(),
+            figures={**figures.to_json(), "data": {"asked": asked_of(of)}},
             digest="d",
         )
 

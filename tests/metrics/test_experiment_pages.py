@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
 from metrics.models import Experiment, ExperimentEntry, ExperimentReason
+from metrics.services.experiment_results import recompute_experiment
 from tests.guards import url_tree
 from tests.metrics.experiment_rows import BASE, TODAY, better, decided, of_cycle, put, result, worse
 from tests.metrics.experiments import sample_figures, without_effect
@@ -242,7 +243,9 @@ def test_a_finding_and_a_danger_point_prefill_the_form(a: Workspace) -> None:
     assert f'name="danger_points" value="{point}"' in page.replace("checked ", "")
     assert "checked" in page
     # What this company does not have asks for nothing.
-    other = text(client(a).get(f"{BASE}new/?finding=999999999&danger=x&stage=7&seg=weather%3Drain"))
+    other = text(
+        client(a).get(f"{BASE}new/?finding=999999999&danger=x&stage=999999999&seg=weather%3Drain")
+    )
     assert 'value="win_rate" selected' in other
     seg = text(client(a).get(f"{BASE}new/?seg=channel%3Doutbound&measure=cycle"))
     assert 'value="cycle" selected' in seg
@@ -377,6 +380,11 @@ def test_deciding_shows_the_rule_and_freezes(a: Workspace) -> None:
     )
     assert stale.status_code == 409
     adopted = {"version": 2, "decision": "adopt", "reason": "well"}
+    early = asked.post(f"{BASE}{made.pk}/decide/", adopted)
+    assert early.status_code == 422
+    assert "computed anew in the background" in text(early)  # it has another end since
+    with company_context(a.company.pk):
+        assert recompute_experiment(company=a.company, experiment_id=made.pk, now=NOW)
     assert asked.post(f"{BASE}{made.pk}/decide/", adopted).status_code == 303
     now = fresh(a, made)
     assert (now.state, now.decision) == ("decided", "adopt")

@@ -1,6 +1,5 @@
 """Experiments over a company with a known truth: from deals to stored figures, the clock moved."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ from metrics.models import ExperimentEntry, ExperimentResult, RecordedChange
 from metrics.services import experiment_log
 from metrics.services.experiment_plans import usual_days_of
 from metrics.services.experiment_results import (
-    figures_now,
+    figures_to_freeze,
     follow_up_running,
     recheck_decided,
     recompute_decided,
@@ -38,6 +37,8 @@ from tests.metrics.running_experiments import (
 from tests.personas import make_user
 
 pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
 
 
 def newest(experiment, kind="running") -> ExperimentFigures:
@@ -237,6 +238,21 @@ def test_changes_recorded_in_the_window_are_noted_once() -> None:
         assert "Prices 10" in told[0]
 
 
+def test_a_change_is_noted_where_a_deal_can_be_in_both_segments() -> None:
+    with small_company() as small:
+        experiment = running(small, segment="channel=inbound")
+        for segment in ("channel=inbound&product=A", "product=B", "channel=outbound", "all"):
+            RecordedChange.objects.create(
+                happened_on=START, text=f"For {segment}", segment=segment,
+                recorded_at=at("2026-05-01"),
+            )  # fmt: skip
+        recompute(small, START + timedelta(days=9))
+        told = " ".join(row.text for row in entries(experiment, "recorded_change"))
+        for segment in ("channel=inbound&product=A", "product=B", "all"):
+            assert f"For {segment}" in told
+        assert "For channel=outbound" not in told
+
+
 def test_an_experiment_that_is_a_draft_or_decided_is_left_alone() -> None:
     with small_company() as small:
         for state in ("draft", "decided"):
@@ -250,8 +266,10 @@ def test_an_experiment_that_is_a_draft_or_decided_is_left_alone() -> None:
 
 def decided(small: Small, when: date):
     experiment = running(small)
-    frozen = figures_now(company=small.company, experiment=experiment, now=at_noon(when))
-    experiment.decided_figures = json.loads(json.dumps(frozen.to_json()))
+    recompute(small, when)
+    experiment.decided_figures = figures_to_freeze(
+        company=small.company, experiment=experiment, now=at_noon(when)
+    )
     experiment.state, experiment.decision = "decided", "adopt"
     experiment.decided_at, experiment.decided_by = at_noon(when), make_user("boss@small.example")
     experiment.follow_up_on = when + timedelta(days=182)
@@ -271,19 +289,41 @@ def test_a_decision_is_computed_again_and_the_difference_told() -> None:
         # Facts of later days make no difference; a lost deal that was entered late does.
         small.opens((when + timedelta(days=5)).isoformat())
         assert recompute_decided(company=small.company, experiment=experiment, now=later).same
+        night = later.replace(hour=3)
+        assert recheck_decided(company_id=small.company.pk, now=later) == 0  # at night only
+        assert recheck_decided(company_id=small.company.pk, now=night) == 1
+        assert recheck_decided(company_id=small.company.pk, now=night + DAY) == 0  # no news
+        (told,) = entries(experiment, "recheck")
+        assert told.after["figures"] == {}
+        assert "come out as they were decided on" in told.text
         late = small.opens("2026-04-08", now="2026-07-01T10:00").deal_id
         small.moves(late, small.lost, "2026-04-10", now="2026-07-01T11:00")
         found = recompute_decided(company=small.company, experiment=experiment, now=later)
         by_name = {row.figure: row for row in found.differences}
         assert (by_name["test_n"].then, by_name["test_n"].now) == (36, 37)
         assert "baseline_n" not in by_name
-        night = later.replace(hour=3)
-        assert recheck_decided(company_id=small.company.pk, now=later) == 0
-        assert recheck_decided(company_id=small.company.pk, now=night) == 1
-        assert recheck_decided(company_id=small.company.pk, now=night) == 0
-        (told,) = entries(experiment, "recheck")
+        assert recheck_decided(company_id=small.company.pk, now=night + DAY) == 1
+        assert recheck_decided(company_id=small.company.pk, now=night + 2 * DAY) == 0
+        _same, told = entries(experiment, "recheck")
         assert told.before["figures"]["test_n"] == 36
+        assert told.after["figures"]["test_n"] == 37
         assert deals
+
+
+def test_what_another_method_decided_on_is_not_computed_again() -> None:
+    """Its code is gone: the difference would be one of methods, or there is none to tell."""
+    with small_company() as small:
+        simulate(small, BASELINE, 6, 0.5, seed=10)
+        simulate(small, START, 6, 0.5, seed=11)
+        when = START + timedelta(days=70)
+        experiment = decided(small, when)
+        frozen = experiment.decided_figures
+        night = at_noon(when + timedelta(days=2)).replace(hour=3)
+        for stored in ({"method": METHOD - 1}, {"primary": {"effect": "large"}}, {"path": 7}):
+            experiment.decided_figures = {**frozen, **stored}
+            experiment.save()
+            assert recheck_decided(company_id=small.company.pk, now=night) == 0, stored
+            assert entries(experiment, "recheck") == []
 
 
 def test_did_it_last_is_computed_by_itself() -> None:

@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.errors import DomainError, NotAllowed
+from accounts.formats import Style
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.calc.experiments.result import ExperimentFigures
-from metrics.models import Assignment, Experiment, ExperimentEntry, ExperimentReason
+from metrics.calc.experiments.result import METHOD, ExperimentFigures
+from metrics.models import (
+    Assignment,
+    Experiment,
+    ExperimentEntry,
+    ExperimentReason,
+    ExperimentResult,
+)
+from metrics.selectors.experiment_story import story_of
 from metrics.services.experiment_checks import Plan
 from metrics.services.experiment_decisions import (
     add_note,
@@ -22,6 +30,7 @@ from metrics.services.experiment_decisions import (
     stop_experiment,
     two_quarters_later,
 )
+from metrics.services.experiment_results import recompute_experiment
 from metrics.services.experiments import (
     amend_experiment,
     change_draft,
@@ -92,6 +101,11 @@ def act(service: Callable[..., Any], workspace: Workspace, of: Experiment, **val
     if service not in (add_note, check_in, set_reasons, put_back_draft):
         values.setdefault("version", fresh(of).version)
     return service(experiment_id=of.pk, **values)
+
+
+def computed(workspace: Workspace, of: Experiment, now: datetime) -> None:
+    """What the worker does after a change."""
+    recompute_experiment(company=workspace.company, experiment_id=of.pk, now=now)
 
 
 def fresh(of: Experiment) -> Experiment:
@@ -200,6 +214,10 @@ def test_reps_are_drawn_at_the_start_from_a_shown_seed(a: Workspace) -> None:
     assert (made.baseline_start, made.baseline_end) == (None, None)  # side by side: none before
     arms = Assignment.objects.filter(experiment=made).values_list("arm", flat=True)
     assert sorted(arms) == ["control", "test"]
+    (told,) = ExperimentEntry.objects.filter(experiment=made, after__state="running")
+    assert told.after == {"state": "running", "reps": 2}
+    shown = story_of(made, company=a.company, today=TODAY, style=Style("en", "EUR"))
+    assert shown.rows[0].what == "Started with 2 reps"
     lonely = draft(a, design="arms_by_rep", segment="rep=Ada")
     with pytest.raises(DomainError, match="two reps at least"):
         act(start_experiment, a, lonely)
@@ -331,6 +349,9 @@ def test_a_decision_freezes_the_figures_with_their_data(a: Workspace) -> None:
     later = NOW + timedelta(days=91)
     with pytest.raises(DomainError, match="Say why"):
         act(decide_experiment, a, made, decision="adopt", reason=" ", now=later)
+    with pytest.raises(DomainError, match="no figures to decide on yet"):
+        act(decide_experiment, a, made, decision="adopt", reason="It looks well", now=later)
+    computed(a, made, later)
     act(decide_experiment, a, made, decision="adopt", reason="It looks well", now=later)
     decided = fresh(made)
     assert (decided.state, decided.decision, decided.decision_reason) == (
@@ -342,6 +363,7 @@ def test_a_decision_freezes_the_figures_with_their_data(a: Workspace) -> None:
     assert frozen.primary.baseline.k == 2  # won within 30 days of those opened before
     assert frozen.primary.baseline.n == 6
     assert decided.decided_figures["data"]["digest"]
+    assert decided.decided_figures == ExperimentResult.objects.get(experiment=made).figures
     entry = ExperimentEntry.objects.filter(experiment=made).latest("id")
     assert entry.after["figures"] == decided.decided_figures
     act(decide_experiment, a, made, decision="adopt", reason="twice", version=2, now=later)
@@ -359,6 +381,7 @@ def test_extending_runs_on_with_what_was_seen_in_its_log(a: Workspace) -> None:
         with pytest.raises(DomainError, match="last day"):
             act(decide_experiment, a, made, decision="extend", reason="more", ends_on=wrong)
     later = end + timedelta(days=28)
+    computed(a, made, NOW)
     act(decide_experiment, a, made, decision="extend", reason="too young", ends_on=later)
     extended = fresh(made)
     assert (extended.state, extended.decision, extended.ends_on) == ("running", "extend", later)
@@ -367,8 +390,35 @@ def test_extending_runs_on_with_what_was_seen_in_its_log(a: Workspace) -> None:
     with pytest.raises(DomainError, match="decide"):
         act(decide_experiment, a, made, decision="extend", reason="x",
             ends_on=later + timedelta(days=9))  # fmt: skip
+    with pytest.raises(DomainError, match="changed since its figures were computed"):
+        act(decide_experiment, a, made, decision="stop", reason="no evidence")
+    computed(a, made, NOW)
     act(decide_experiment, a, made, decision="stop", reason="no evidence")
     assert (fresh(made).state, fresh(made).decision) == ("decided", "stop")
+
+
+def test_only_figures_of_the_experiment_as_it_stands_are_frozen(a: Workspace) -> None:
+    made = start(a)
+    computed(a, made, NOW)
+    asked = (
+        {"smallest_effect": 0.02},
+        {"ends_on": TODAY + timedelta(days=120)},
+        {"guardrails": [{"measure": "cycle", "stage": None}]},
+    )
+    for values in asked:
+        act(amend_experiment, a, made, values=values, reason="we learned more")
+        with pytest.raises(DomainError, match="changed since its figures were computed"):
+            act(decide_experiment, a, made, decision="stop", reason="no evidence")
+        computed(a, made, NOW)
+    act(amend_experiment, a, made, values={"title": "Another name"}, reason="clearer")
+    rows = ExperimentResult.objects.filter(experiment=made)
+    rows.update(method=METHOD - 1)
+    with pytest.raises(DomainError, match="computed anew"):
+        act(decide_experiment, a, made, decision="stop", reason="no evidence")
+    computed(a, made, NOW)
+    act(decide_experiment, a, made, decision="stop", reason="no evidence")
+    frozen = ExperimentFigures.from_json(fresh(made).decided_figures)
+    assert [row.measure for row in frozen.guardrails] == ["cycle_days"]
 
 
 def test_stale_screens_are_told_what_it_is_now(a: Workspace) -> None:

@@ -30,7 +30,9 @@ def encoded(value: Any) -> Any:
 
 
 def decoded(kind: Any, value: Any) -> Any:
-    """What `encoded` made of a value of this type. KeyError where a field is missing."""
+    """What `encoded` made of a value of this type. KeyError where a field is missing, TypeError
+    or ValueError where a value is none that the type may have.
+    """
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         (inner,) = (part for part in get_args(kind) if part is not type(None))
@@ -46,7 +48,13 @@ def decoded(kind: Any, value: Any) -> Any:
         return date.fromisoformat(value)
     if kind is float:
         return float(value)
-    if kind in (int, str, bool) or origin is Literal:
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{value!r} is none of {get_args(kind)}")
+        return value
+    if kind in (int, str, bool):
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is no {kind.__name__}")
         return value
     raise TypeError(f"{kind} has no JSON form")
 
