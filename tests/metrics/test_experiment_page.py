@@ -26,7 +26,6 @@ from metrics.models import (
 from metrics.selectors.experiment_cautions import overlap
 from metrics.selectors.experiment_page import ExperimentPage, experiment_page
 from metrics.selectors.experiment_sentences import empty_text
-from metrics.services.experiment_mail import _context
 from pipeline.models import Deal
 from tests.metrics.experiments import (
     INFINITE,
@@ -267,27 +266,6 @@ def test_guardrails_that_got_worse_are_said_first(quiet_world: World) -> None:
     assert "A guardrail is clearly worse" in said
 
 
-def test_a_deal_size_whose_mean_and_typical_deal_part_says_so(quiet_world: World) -> None:
-    """One very large deal lifts a mean; the effect is that of the logarithms."""
-    sized = {"measure": "deal_size", "stage": None, "method": "mixture_t"}
-    cases = (
-        (mean(30, 5200), mean(25, 4900), 1.12, "lower and the typical deal larger"),
-        (mean(30, 4900), mean(25, 5200), 0.94, "higher and the typical deal smaller"),
-        (mean(30, 4900), mean(25, 5200), 1.05, ""),
-    )
-    for before, after, effect, said in cases:
-        one = made(quiet_world.a, measure="deal_size", stage=None)
-        told = reading(before, after, effect=effect, interval=(0.8, 1.3), **sized)
-        stored(quiet_world.a, one, figures(primary=told, guardrails=(told,)))
-        page = page_of(quiet_world.a, one)
-        assert page.card is not None
-        assert said in page.card.apart
-        assert bool(said) == bool(page.card.apart)
-        assert page.guardrails[0].reason == page.card.apart
-        assert "geometric means" in page.card.unit
-        assert page.card.apart in text(asked(quiet_world).get(url_of(quiet_world.a, one)))
-
-
 def test_why_it_runs_and_what_happened(quiet_world: World) -> None:
     a = quiet_world.a
     one = made(a)
@@ -393,87 +371,6 @@ def test_old_figures_and_the_planned_end_are_said(quiet_world: World) -> None:
     assert page.tag.word == "Running, planned end reached"
     assert "Decide by the rule" in page.overdue
     assert "newer ones are being computed" in page.stale
-
-
-STRANGE: list[dict[str, Any]] = [
-    {"method": 0, "effect": 0.3},
-    {**sample_figures().to_json(), "method": 9, "primary": [0.39, 0.49]},
-    {**sample_figures().to_json(), "method": 9, "guardrails": {"deal_size": "worse"}},
-    {**sample_figures().to_json(), "method": 9, "worth": {"per_week": {"low": 1}}},
-    {
-        **sample_figures().to_json(),
-        "method": 9,
-        "primary": {**sample_figures().to_json()["primary"], "verdict": "maybe", "words": "who"},
-    },
-]
-
-
-@pytest.mark.parametrize("shape", STRANGE)
-def test_figures_of_another_method_are_not_guessed(
-    quiet_world: World, shape: dict[str, Any]
-) -> None:
-    """A row that another version of the method stored is said to be one, wherever it is read."""
-    a = quiet_world.a
-    one, manager = made(a), asked(quiet_world, Role.MANAGER)
-    done = made(
-        a, state="decided", decision="adopt", decision_reason="Good enough", decided_at=NOW,
-        decided_by=a.user(Role.MANAGER), decided_figures=shape,
-    )  # fmt: skip
-    for kind, of in (("running", one), ("running", done), ("follow_up", done)):
-        stored(a, of, figures(), kind=kind)
-    with company_context(a.company.pk):
-        ExperimentResult.objects.all().update(figures=shape)
-    unread = f"of version {shape['method']} of the method"
-    for of in (one, done):
-        page = page_of(a, of)
-        assert page.card is None
-        assert unread in page.missing
-        assert unread in text(manager.get(url_of(a, of)))
-    assert page.decision is not None
-    assert unread in page.decision.note
-    assert page.decision.lasting is not None
-    assert (page.decision.lasting.headline, unread in page.decision.lasting.sentence) == (
-        "It was asked", True
-    )  # fmt: skip
-    base = f"/w/{a.company.slug}/experiments/"
-    assert manager.get(f"{base}{one.pk}/chart/time.csv").status_code == 404
-    for path in ("", "compare/", "experiments.csv", f"{one.pk}/decide/"):
-        told = manager.get(base + path)
-        assert told.status_code == 200, path
-        if path == "" and isinstance(shape.get("primary", []), list):
-            assert unread in text(told)
-    with company_context(a.company.pk):
-        letter = _context(a.company, one, "Ada", NOW)
-    assert {letter[name] for name in ("verdict", "mature", "young")} == {None}
-
-
-def test_the_note_of_a_decision_says_what_is_true_of_its_method(quiet_world: World) -> None:
-    a = quiet_world.a
-    frozen = figures().to_json()
-    one = made(
-        a, state="decided", decision="stop", decision_reason="No", decided_at=NOW,
-        decided_by=a.user(Role.MANAGER), decided_figures=frozen,
-    )  # fmt: skip
-
-    def note() -> str:
-        decision = page_of(a, one).decision
-        assert decision is not None
-        return decision.note
-
-    assert "From the coming night on" in note()
-    entry(a, one, ENTRY.AUTOMATIC, once="1", after={"event": "recheck", "figures": {}})
-    assert "On 20 May they came out as they were decided on" in note()
-    entry(
-        a, one, ENTRY.AUTOMATIC, once="2", at=NOW + timedelta(hours=1),
-        before={"figures": {"test_n": 84}}, after={"event": "recheck", "figures": {"test_n": 85}},
-    )  # fmt: skip
-    assert "on 20 May the figures came out differently" in note()
-    with company_context(a.company.pk):
-        Experiment.objects.update(decided_figures={**frozen, "method": METHOD - 1})
-    said = note()
-    assert f"of version {METHOD - 1} of the method" in said
-    assert "no longer computed again" in said
-    assert "Before that, on 20 May, they came out differently" in said
 
 
 def test_all_read_and_only_managers_are_offered_acts(quiet_world: World) -> None:

@@ -310,22 +310,6 @@ def test_a_decision_is_computed_again_and_the_difference_told() -> None:
         assert deals
 
 
-def test_what_another_method_decided_on_is_not_computed_again() -> None:
-    """Its code is gone: the difference would be one of methods, or there is none to tell."""
-    with small_company() as small:
-        simulate(small, BASELINE, 6, 0.5, seed=10)
-        simulate(small, START, 6, 0.5, seed=11)
-        when = START + timedelta(days=70)
-        experiment = decided(small, when)
-        frozen = experiment.decided_figures
-        night = at_noon(when + timedelta(days=2)).replace(hour=3)
-        for stored in ({"method": METHOD - 1}, {"primary": {"effect": "large"}}, {"path": 7}):
-            experiment.decided_figures = {**frozen, **stored}
-            experiment.save()
-            assert recheck_decided(company_id=small.company.pk, now=night) == 0, stored
-            assert entries(experiment, "recheck") == []
-
-
 def test_did_it_last_is_computed_by_itself() -> None:
     with small_company() as small:
         simulate(small, BASELINE, 10, 0.2, seed=12)

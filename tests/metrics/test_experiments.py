@@ -12,7 +12,7 @@ from accounts.formats import Style
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.calc.experiments.result import METHOD, ExperimentFigures
+from metrics.calc.experiments.result import ExperimentFigures
 from metrics.models import (
     Assignment,
     Experiment,
@@ -395,30 +395,6 @@ def test_extending_runs_on_with_what_was_seen_in_its_log(a: Workspace) -> None:
     computed(a, made, NOW)
     act(decide_experiment, a, made, decision="stop", reason="no evidence")
     assert (fresh(made).state, fresh(made).decision) == ("decided", "stop")
-
-
-def test_only_figures_of_the_experiment_as_it_stands_are_frozen(a: Workspace) -> None:
-    made = start(a)
-    computed(a, made, NOW)
-    asked = (
-        {"smallest_effect": 0.02},
-        {"ends_on": TODAY + timedelta(days=120)},
-        {"guardrails": [{"measure": "cycle", "stage": None}]},
-    )
-    for values in asked:
-        act(amend_experiment, a, made, values=values, reason="we learned more")
-        with pytest.raises(DomainError, match="changed since its figures were computed"):
-            act(decide_experiment, a, made, decision="stop", reason="no evidence")
-        computed(a, made, NOW)
-    act(amend_experiment, a, made, values={"title": "Another name"}, reason="clearer")
-    rows = ExperimentResult.objects.filter(experiment=made)
-    rows.update(method=METHOD - 1)
-    with pytest.raises(DomainError, match="computed anew"):
-        act(decide_experiment, a, made, decision="stop", reason="no evidence")
-    computed(a, made, NOW)
-    act(decide_experiment, a, made, decision="stop", reason="no evidence")
-    frozen = ExperimentFigures.from_json(fresh(made).decided_figures)
-    assert [row.measure for row in frozen.guardrails] == ["cycle_days"]
 
 
 def test_stale_screens_are_told_what_it_is_now(a: Workspace) -> None:
