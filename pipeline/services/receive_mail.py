@@ -48,8 +48,9 @@ def receive_mail(*, company: Company, parsed: ParsedMail, now: datetime) -> Rece
     """Keep a message of this company and file it where there is exactly one place for it.
 
     The rep is found by sender or recipients, by a rep's own address only. The deal is the one
-    open deal of the one customer whose contacts wrote it or were written to. Anything else waits
-    in the tray and says why. A rep whose mail arrives has a linked mailbox.
+    open deal of the one customer whose contacts wrote it or were written to; where the customer
+    has several, the one that is the rep's. Anything else waits in the tray and says why. A rep
+    whose mail arrives has a linked mailbox.
     """
     with company_context(company.pk), transaction.atomic():
         # Twice at the same time: the second waits here, and then finds what the first did.
@@ -145,7 +146,7 @@ def _match(company: Company, parsed: ParsedMail) -> _Match:
     if not reps:
         return _Match((), None, Waiting.STRANGER)
     others = [a for a in everybody if a and a not in theirs and not is_address_of(company, a)]
-    deal, why = _deal_of(others)
+    deal, why = _deal_of(others, reps)
     return _Match(reps, deal, why)
 
 
@@ -155,21 +156,23 @@ def customers_of(addresses: Sequence[str]) -> set[int]:
     return set(contacts.filter(address__in=addresses).values_list("customer_id", flat=True))
 
 
-def _deal_of(addresses: Sequence[str]) -> tuple[Deal | None, str]:
-    """The one open deal of the one customer of these addresses, or why there is none."""
+def _deal_of(addresses: Sequence[str], reps: Sequence[Rep]) -> tuple[Deal | None, str]:
+    """The one open deal of the one customer of these addresses, or why there is none.
+
+    Of several it is the only one that is in the hands of these reps, the message's own.
+    """
     customers = customers_of(addresses)
     if not customers:
         return None, Waiting.NO_CUSTOMER
     if len(customers) > 1:
         return None, Waiting.SEVERAL_CUSTOMERS
-    deals = list(
-        Deal.objects.filter(customer_id__in=customers, outcome=Deal.Outcome.OPEN).order_by("id")[:2]
-    )
-    if not deals:
-        return None, Waiting.NO_OPEN_DEAL
-    if len(deals) > 1:
-        return None, Waiting.SEVERAL_DEALS
-    return deals[0], ""
+    deals = Deal.objects.filter(customer_id__in=customers, outcome=Deal.Outcome.OPEN)
+    found = list(deals.order_by("id")[:2])
+    if len(found) > 1:
+        found = list(deals.filter(rep__in=reps).order_by("id")[:2])
+        if len(found) != 1:
+            return None, Waiting.SEVERAL_DEALS
+    return (found[0], "") if found else (None, Waiting.NO_OPEN_DEAL)
 
 
 def _rep_of(match: _Match) -> Rep | None:
