@@ -6,19 +6,20 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from pipeline.forms.consent import ConsentForm
 from pipeline.forms.fields import DayField, VersionField
 
 Choices = Sequence[tuple[Any, Any]]
 
 
-class EditForm(forms.Form):
+class EditForm(ConsentForm):
     """The version that the screen showed goes with every edit."""
 
     version = VersionField()
 
     def changes(self) -> dict[str, Any]:
         """What services.deals.change_deal is to change."""
-        return {k: v for k, v in self.cleaned_data.items() if k != "version"}
+        return {k: v for k, v in self.cleaned_data.items() if k not in {"version", "restate"}}
 
 
 class NameForm(EditForm):

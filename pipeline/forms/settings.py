@@ -6,22 +6,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from pipeline.forms.consent import ConsentForm
 from pipeline.models import Channel, LossLevel
 
 Choices = Sequence[tuple[Any, Any]]
 _NAME_MISSING = {"required": _("It needs a name.")}
-
-
-class SettingsForm(forms.Form):
-    """A form that may ask first: `restates` says what it would do to closed quarters."""
-
-    restates = ""
-    restates_button: Any = _("Change it and restate")
-    restate = forms.BooleanField(required=False, widget=forms.HiddenInput)
-
-    def agreed(self) -> bool:
-        """Was the question about closed quarters answered?"""
-        return bool(self.cleaned_data.get("restate"))
 
 
 def _row_field(label: Any, none: Any, choices: Choices) -> forms.Field:
@@ -30,7 +19,7 @@ def _row_field(label: Any, none: Any, choices: Choices) -> forms.Field:
     )
 
 
-class EntryForm(SettingsForm):
+class EntryForm(ConsentForm):
     """A row of a catalogue: its name, and whatever else the catalogue keeps.
 
     `choices` are those of the attributes that name another row. `seen` carries what the screen
@@ -92,7 +81,7 @@ class EntryForm(SettingsForm):
         return told if isinstance(told, dict) and told.keys() >= set(self.attributes) else None
 
 
-class ChooseForm(SettingsForm):
+class ChooseForm(ConsentForm):
     """One other row: to merge into, to hand over to, to move deals to."""
 
     def __init__(self, *args: Any, label: Any, choices: Choices, **kwargs: Any) -> None:
@@ -160,7 +149,7 @@ class DirectionForm(forms.Form):
     direction = forms.ChoiceField(choices=[("up", "up"), ("down", "down")])
 
 
-class PasteForm(SettingsForm):
+class PasteForm(ConsentForm):
     """Rates of several lines."""
 
     lines = forms.CharField(
@@ -175,5 +164,5 @@ class PasteForm(SettingsForm):
     )
 
 
-class RatesForm(SettingsForm):
+class RatesForm(ConsentForm):
     """The grid of rates: its cells are read one by one, this asks the question."""

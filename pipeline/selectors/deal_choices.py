@@ -35,7 +35,6 @@ class EditableDeal:
     pipeline_id: int
     outcome: str
     stage_name: str
-    closed_on: date | None
     last_at: datetime | None
     amount: Decimal | None
     currency: str
@@ -63,7 +62,6 @@ def editable_deal(*, deal_id: int) -> EditableDeal | None:
         pipeline_id=deal.pipeline_id,
         outcome=deal.outcome,
         stage_name=deal.stage.name if deal.stage else "",
-        closed_on=deal.closed_on,
         last_at=paths.last_instant(bytes(deal.path)),
         amount=deal.amount,
         currency=deal.currency,

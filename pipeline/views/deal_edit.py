@@ -42,22 +42,21 @@ from pipeline.selectors.settings_catalogues import level_text
 from pipeline.services.customers import customer_named
 from pipeline.services.deals import change_deal
 from pipeline.services.history import NotFound
-from pipeline.services.restating import restated_quarters
+from pipeline.services.rewriting import deal_rewriting
 from pipeline.tasks import wake
 from pipeline.views import answers
-from pipeline.views.consent import warning
 from pipeline.views.deal import deal_url
+from pipeline.views.settings_consent import must_ask
 
 Make = Callable[[HttpRequest, EditableDeal, Any], EditForm]
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """How one fact is edited. `counts`: figures of closed quarters may depend on it."""
+    """How one fact is edited."""
 
     title: Any
     make: Make
-    counts: bool = True
 
 
 def _plain(form: type[EditForm], *fields: str) -> Make:
@@ -115,9 +114,9 @@ def _loss(request: HttpRequest, deal: EditableDeal, data: Any) -> EditForm:
 
 
 EDITORS: dict[str, Editor] = {
-    "name": Editor(gettext_lazy("Name"), _plain(NameForm, "name"), counts=False),
+    "name": Editor(gettext_lazy("Name"), _plain(NameForm, "name")),
     "amount": Editor(gettext_lazy("Amount"), _amount),
-    "customer": Editor(gettext_lazy("Customer"), _customer, counts=False),
+    "customer": Editor(gettext_lazy("Customer"), _customer),
     "rep": Editor(
         gettext_lazy("Rep"),
         _choice("rep_id", gettext_lazy("Rep"), gettext_lazy("Nobody"), rep_choices),
@@ -131,11 +130,9 @@ EDITORS: dict[str, Editor] = {
         _choice("source_id", gettext_lazy("Source"), gettext_lazy("Not known"), source_choices),
     ),
     "next_step": Editor(
-        gettext_lazy("Next step"), _plain(NextStepForm, "next_step", "next_step_on"), counts=False
+        gettext_lazy("Next step"), _plain(NextStepForm, "next_step", "next_step_on")
     ),
-    "won_reason": Editor(
-        gettext_lazy("What made them buy"), _plain(WonReasonForm, "won_reason"), counts=False
-    ),
+    "won_reason": Editor(gettext_lazy("What made them buy"), _plain(WonReasonForm, "won_reason")),
     "lost_reason": Editor(gettext_lazy("Why it was lost"), _loss),
 }
 
@@ -143,7 +140,10 @@ EDITORS: dict[str, Editor] = {
 @company_view("deal.change")
 @require_http_methods(["GET", "HEAD", "POST"])
 def deal_edit(request: HttpRequest, deal_id: int, field: str) -> HttpResponse:
-    """The form of one fact. A stale screen is told with both values, and keeps what was typed."""
+    """The form of one fact. A stale screen is told with both values, and keeps what was typed.
+
+    What would restate closed quarters is shown first, with a question.
+    """
     editor = EDITORS.get(field)
     deal = editable_deal(deal_id=deal_id)
     if editor is None or deal is None:
@@ -151,11 +151,15 @@ def deal_edit(request: HttpRequest, deal_id: int, field: str) -> HttpResponse:
     now = timezone.now()
     form = editor.make(request, deal, request.POST if request.method == "POST" else None)
     if request.method != "POST":
-        return _page(request, deal, field, form, now)
+        return _page(request, deal, field, form)
     by = Actor.member(request.membership)  # type: ignore[attr-defined]
     changes = _changes(form, by=by, now=now) if form.is_valid() else None
     if changes is None:
-        return _page(request, deal, field, form, now, status=422)
+        return _page(request, deal, field, form, status=422)
+    # A stale screen is told what changed, before anything is asked about it.
+    fresh = form.cleaned_data["version"] == deal.version
+    if fresh and must_ask(form, deal_rewriting(deal_id=deal.id, now=now, **changes)):
+        return _page(request, deal, field, form, status=422)
     try:
         change_deal(
             by=by, deal_id=deal.id, now=now, version=form.cleaned_data["version"], **changes
@@ -165,7 +169,7 @@ def deal_edit(request: HttpRequest, deal_id: int, field: str) -> HttpResponse:
     except DomainError as refusal:
         form.add_error(None, refusal.sentence)
         status = 409 if refusal.status == 409 else 422
-        return _page(request, deal, field, form, now, status=status)
+        return _page(request, deal, field, form, status=status)
     wake(request.company.pk)  # type: ignore[attr-defined]
     return answers.done(
         request,
@@ -205,7 +209,6 @@ def _page(
     deal: EditableDeal,
     field: str,
     form: EditForm,
-    now: datetime,
     *,
     status: int = 200,
 ) -> HttpResponse:
@@ -213,9 +216,6 @@ def _page(
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]
         form.data["version"] = str(deal.version)  # type: ignore[index]
-    restates: tuple[str, ...] = ()
-    if editor.counts and deal.closed_on is not None:
-        restates = restated_quarters(since=deal.closed_on, now=now)
     page = deal_url(request, deal.id)
     back = answers.came_from(request, default=page)
     context: dict[str, object] = {
@@ -227,7 +227,6 @@ def _page(
         "redrawn": answers.target_of(back) or "#deal",
         "deal_url": page,
         "url": request.path,
-        "restates": warning(restates) if restates else "",
     }
     part = "#form" if answers.scripted(request) else ""
     return render(request, f"pipeline/deal_edit.html{part}", context, status=status)

@@ -1,17 +1,18 @@
-"""Before a change of settings restates closed quarters: which ones, and how many deals."""
+"""Before a change of settings, or of what deals are sorted by, restates closed quarters: which
+ones, and how many deals."""
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import formats
-from pipeline.forms.settings import SettingsForm
+from pipeline.forms.consent import ConsentForm
 from pipeline.services.rewriting import Rewriting
 
 _NAMED = 8  # more quarters than this are told by the first and the last
 
 
-def must_ask(form: SettingsForm, plan: Rewriting) -> bool:
+def must_ask(form: ConsentForm, plan: Rewriting) -> bool:
     """Must this form be shown again with a question first? Then it says what it would do, and
     its button sends `restate` (components/restates.html prints both)."""
     if not plan.quarters or form.agreed():

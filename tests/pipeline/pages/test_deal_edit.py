@@ -1,5 +1,6 @@
 """A fact edited where it stands: kept with who changed what, told when the screen was stale."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,8 +8,18 @@ import pytest
 from django.http import HttpResponse
 
 from accounts.roles import Role
-from pipeline.models import Competitor, Customer, DealChange, LostReason, Product
-from tests.personas import CANARY, World, client_of
+from pipeline.models import (
+    Competitor,
+    Customer,
+    Deal,
+    DealChange,
+    DirtyQuarter,
+    LostReason,
+    Product,
+)
+from pipeline.services.deals import open_deal
+from pipeline.services.rewriting import NOTHING, deal_rewriting
+from tests.personas import CANARY, NOW, OPERATOR, World, client_of
 from tests.pipeline.pages.deal_pages import HX, client, deal_of, inside, on_page, said, url
 
 pytestmark = pytest.mark.usefixtures("clock_stands")
@@ -143,15 +154,115 @@ def test_the_customer_by_name(world: World) -> None:
     assert deal_of(world.a, "open").customer_id is None
 
 
-def test_an_edit_of_a_deal_of_a_closed_quarter_says_what_it_restates(world: World) -> None:
-    manager = client(world.a)
-    early = manager.get(url(world.a.deals["lost early"], "edit/amount/")).content.decode()
-    assert "This restates Q1 2026" in early
-    assert (
-        "restates"
-        not in manager.get(url(world.a.deals["lost early"], "edit/name/")).content.decode()
-    )
-    assert (
-        "restates"
-        not in manager.get(url(world.a.deals["won late"], "edit/amount/")).content.decode()
-    )
+def open_since(world: World, day: str, name: str = "long open") -> None:
+    """A deal of company A that is open since that day."""
+    with inside(world.a):
+        world.a.deals[name] = open_deal(
+            by=OPERATOR,
+            pipeline_id=world.a.pipeline.pk,
+            stage_id=world.a.stages["Booked"].pk,
+            name=name,
+            occurred_at=datetime.fromisoformat(f"{day}T12:00:00+00:00"),
+            now=NOW,
+            imported=True,
+            amount=Decimal(100),
+        ).deal_id
+
+
+def dirty(world: World) -> set[str]:
+    """The first days of the quarters that are to be computed again."""
+    with inside(world.a):
+        return {str(d) for d in DirtyQuarter.objects.values_list("quarter_start", flat=True)}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["htmx", "no scripts"])
+@pytest.mark.parametrize(
+    ("of", "quarters"),
+    [
+        ("long open", "1 deal in 2 closed quarters, Q4 2025 and Q1 2026"),
+        ("lost early", "1 deal in 2 closed quarters, Q4 2025 and Q1 2026"),
+    ],
+)
+def test_an_edit_that_restates_closed_quarters_asks_first(
+    world: World, of: str, quarters: str, scripts: bool
+) -> None:
+    """Whether the deal was closed then, or was under way then and still is."""
+    open_since(world, "2025-12-01")
+    with inside(world.a):
+        DirtyQuarter.objects.all().delete()
+    headers = on_page(world.a.deals[of]) if scripts else {}
+    sent = {"of": of, "headers": headers, "amount": "4321", "currency": "EUR"}
+    before = deal_of(world.a, of)
+    asked = edit(world, "amount", **sent)
+    html = asked.content.decode()
+    assert asked.status_code == 422
+    assert ("<html" in html) is not scripts
+    assert f"This rewrites history: up to {quarters}." in html
+    assert '<button class="btn small primary" name="restate" value="1">' in html
+    assert 'value="4321"' in html
+    assert f'name="version" value="{before.version}"' in html
+    assert (deal_of(world.a, of).amount, dirty(world)) == (before.amount, set())
+    done = edit(world, "amount", **sent, restate="1")
+    assert done.status_code == (200 if scripts else 303)
+    assert deal_of(world.a, of).amount == 4321
+    assert {"2025-10-01", "2026-01-01"} <= dirty(world)
+    with inside(world.a):
+        kept = DealChange.objects.get(deal_id=world.a.deals[of], field="amount")
+        assert (kept.after, kept.changed_by_id) == ("4321", world.a.user(Role.REP).pk)
+
+
+def test_what_restates_nothing_is_not_asked_about(world: World) -> None:
+    open_since(world, "2025-12-01")
+    open_since(world, "2026-04-01", "of this quarter")
+    ada = world.a.reps["Ada"].pk
+    plans: list[tuple[str, str, dict[str, Any]]] = [
+        ("of this quarter", "amount", {"amount": "1", "currency": "EUR"}),
+        ("of this quarter", "rep", {"rep_id": ada}),
+        ("long open", "name", {"name": "Other"}),
+        ("long open", "customer", {"customer": "Acme"}),
+        ("long open", "next_step", {"next_step": "Call"}),
+        ("long open", "amount", {"amount": "100.00", "currency": "EUR"}),  # as it is already
+        ("lost early", "rep", {"rep_id": ada}),  # as it is already
+        ("lost early", "won_reason", {"won_reason": "Trust"}),
+    ]
+    for of, field, values in plans:
+        assert edit(world, field, of=of, **values).status_code == 303, (of, field)
+
+
+def test_why_it_was_lost_counts_where_it_was_lost(world: World) -> None:
+    """Opened in Q1, lost in Q2: the reason is none of Q1's. Lost in Q1, it is."""
+    with inside(world.a):
+        reason = LostReason.objects.create(level="other", detail="Price")
+        rival = Competitor.objects.create(name="Rivalis")
+    early = {"of": "lost early", "lost_reason_id": reason.pk, "competitor_id": ""}
+    asked = edit(world, "lost_reason", **early)
+    assert asked.status_code == 422
+    assert "up to 1 deal in 1 closed quarter, Q1 2026." in asked.content.decode()
+    assert edit(world, "lost_reason", **early, restate="1").status_code == 303
+    early["competitor_id"] = rival.pk  # no figure counts competitors
+    assert edit(world, "lost_reason", **early).status_code == 303
+    with inside(world.a):
+        Deal.objects.filter(pk=world.a.deals["lost late"]).update(opened_on="2026-03-01")
+    late = {"of": "lost late", "lost_reason_id": reason.pk, "competitor_id": ""}
+    assert edit(world, "lost_reason", **late).status_code == 303
+
+
+def test_a_stale_screen_is_told_before_it_is_asked(world: World) -> None:
+    open_since(world, "2025-12-01")
+    old = deal_of(world.a, "long open").version
+    assert edit(world, "name", of="long open", name="Other").status_code == 303
+    sent = {"of": "long open", "version": old, "amount": "7", "currency": "EUR"}
+    told = edit(world, "amount", **sent)
+    assert told.status_code == 409
+    assert "amount is 100.00 now, you wrote 7" in told.content.decode()
+    assert edit(world, "amount", **{**sent, "version": old + 1}).status_code == 422
+
+
+def test_the_usual_edit_is_quick(world: World, django_assert_num_queries: Any) -> None:
+    """Two small queries where nothing is restated, none where no figure depends on it."""
+    deal_id = world.a.deals["open"]
+    with inside(world.a):
+        with django_assert_num_queries(2):
+            assert deal_rewriting(deal_id=deal_id, now=NOW, amount=7, currency="EUR").quarters == ()
+        with django_assert_num_queries(0):
+            assert deal_rewriting(deal_id=deal_id, now=NOW, name="Other") == NOTHING
