@@ -16,6 +16,7 @@ from pipeline.views.deal_material import (
 )
 from pipeline.views.deal_move import deal_move, transition_withdraw
 from pipeline.views.deal_open import customer_suggest, deal_open, deal_open_hints
+from pipeline.views.mail_attachment import mail_attachment
 from pipeline.views.mail_tray import (
     mail_assign,
     mail_dismiss,
@@ -46,7 +47,11 @@ from pipeline.views.settings_catalogues import (
     settings_rep_hand_over,
 )
 from pipeline.views.settings_company import settings_company
-from pipeline.views.settings_mail import settings_mail, settings_mail_new
+from pipeline.views.settings_mail import (
+    settings_mail,
+    settings_mail_attachments,
+    settings_mail_new,
+)
 from pipeline.views.settings_pipelines import (
     settings_pipeline_add,
     settings_pipeline_order,
@@ -124,6 +129,7 @@ urlpatterns = [
     path("mail/<int:mail_id>/put-back/", mail_put_back, name="mail_put_back"),
     path("settings/mail/", settings_mail, name="settings_mail"),
     path("settings/mail/new/", settings_mail_new, name="settings_mail_new"),
+    path("settings/mail/attachments/", settings_mail_attachments, name="settings_mail_attachments"),
     # The deal page
     path("deals/<int:deal_id>/", deal, name="deal"),
     path("deals/<int:deal_id>/win/", deal_win, name="deal_win"),
@@ -133,6 +139,7 @@ urlpatterns = [
     path("deals/<int:deal_id>/activities/", activity_add, name="activity_add"),
     path("notes/<int:note_id>/", note, name="note"),
     path("emails/<int:email_id>/", email, name="email"),
+    path("attachments/<int:attachment_id>/", mail_attachment, name="mail_attachment"),
     path("transitions/<int:transition_id>/correct/", transition_correct, name="transition_correct"),
     path("customers/<int:customer_id>/contacts/add/", contact_add, name="contact_add"),
     path(

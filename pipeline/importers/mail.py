@@ -1,4 +1,4 @@
-"""One e-mail message: bytes in, plain text out. Nothing of it is ever run, shown as markup, kept.
+"""One e-mail message: bytes in, plain text out. Nothing of it is ever run or shown as markup.
 
 Mail comes from strangers. The standard library's parser reads it (policy.default), held back by
 limits: header values are cut before anything looks into them, parts and their depth are counted
@@ -10,7 +10,7 @@ import codecs
 import re
 from binascii import Error as BinasciiError
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -49,11 +49,16 @@ class MailRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What was attached: its name, declared type and size in bytes. Never its content."""
+    """What was attached: its name, declared type and size in bytes.
+
+    `content` is as it came, and goes nowhere unless the company stores attachments; empty for a
+    message within the message.
+    """
 
     name: str
     type: str
     size: int
+    content: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,8 @@ def _content(message: Message) -> tuple[str, tuple[Attachment, ...]]:
         elif kind.startswith("multipart/"):
             plain.append(_text(part))  # its boundary is missing: what stands there is shown
         else:
-            attached.append(Attachment(name or kind, kind, _size(part)))
+            size, content = _whole(part)
+            attached.append(Attachment(name or kind, kind, size, content))
     body = _joined(plain) or _joined(text_of(markup) for markup in marked)
     return body, tuple(attached[:NAMED])
 
@@ -297,11 +303,14 @@ def _bytes(part: Message) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _size(part: Message) -> int:
-    """Bytes, decoded; of a message within the message what its parts hold."""
+def _whole(part: Message) -> tuple[int, bytes]:
+    """Bytes of a part, decoded, and themselves; of a message within the message how many bytes
+    its parts hold, and nothing."""
     if part.is_multipart():
-        return sum(len(_bytes(inner)) for inner in part.walk() if not inner.is_multipart())
-    return len(_bytes(part))
+        inner = (p for p in part.walk() if not p.is_multipart())
+        return sum(len(_bytes(p)) for p in inner), b""
+    content = _bytes(part)
+    return len(content), content
 
 
 def _text(part: Message) -> str:

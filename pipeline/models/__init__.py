@@ -14,7 +14,7 @@ from pipeline.models.catalog import (
 )
 from pipeline.models.deal import Deal, DealChange
 from pipeline.models.imports import ImportBatch
-from pipeline.models.mail import EmailMessage
+from pipeline.models.mail import EmailMessage, MailSettings, StoredAttachment
 from pipeline.models.material import Material, MaterialUse, Theme, TrackedLink
 from pipeline.models.segment import SavedSegment
 from pipeline.models.stage import Pipeline, Stage
@@ -35,6 +35,7 @@ __all__ = [
     "ImportBatch",
     "LossLevel",
     "LostReason",
+    "MailSettings",
     "Material",
     "MaterialUse",
     "Note",
@@ -45,6 +46,7 @@ __all__ = [
     "Source",
     "Stage",
     "StageTransition",
+    "StoredAttachment",
     "Team",
     "Theme",
     "TrackedLink",

@@ -22,7 +22,7 @@ class Waiting(StrEnum):
 
 
 class EmailMessage(TenantModel):
-    """One message. Its body is plain text; attachments are named, not stored.
+    """One message. Its body is plain text; attachments are named, and stored where allowed.
 
     Matched, it is an activity of one deal; unmatched, it waits in the tray until somebody
     says where it belongs or dismisses it.
@@ -64,3 +64,36 @@ class EmailMessage(TenantModel):
 
     def __str__(self) -> str:
         return self.subject or self.message_id
+
+
+class MailSettings(TenantModel):
+    """What a company keeps of its mail. Without a row: attachments are named only."""
+
+    keep_attachments = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            *tenant_constraints("pipeline_mailsettings"),
+            models.UniqueConstraint(fields=["company"], name="pipeline_mailsettings_once"),
+        ]
+
+
+class StoredAttachment(TenantModel):
+    """The bytes of one attachment. `number` is its place among its message's `attachments`,
+    which say how it is called."""
+
+    email = TenantForeignKey(EmailMessage, related_name="stored")
+    number = models.PositiveSmallIntegerField()
+    size = models.PositiveIntegerField()  # bytes
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            *tenant_constraints("pipeline_storedattachment", "email"),
+            models.UniqueConstraint(
+                fields=["company", "email", "number"], name="pipeline_storedattachment_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email_id}/{self.number}"

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from accounts import formats
 from accounts.formats import Style
+from pipeline.selectors.mail_attachments import Attached
 
 _HOUR = timedelta(hours=1)
 
@@ -60,6 +61,7 @@ class Entry:
     recorded: str = ""
     lines: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
+    files: tuple[Attached, ...] = ()  # of an e-mail of which some are stored
     correct_id: int = 0
     note_for: int = 0  # a call or meeting without a note
     evidence: str = ""  # how a finding names it: "activity=3", "note=5"

@@ -8,9 +8,11 @@ from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 
 from pipeline.models import Activity, EmailMessage, Note
+from pipeline.selectors.mail_attachments import Attached, attached, stored_numbers
 from pipeline.selectors.timeline_entry import Entry, Reading, Text, recorded_later, said_by, time_of
 
 EXCERPT = 1_000  # letters of a note or e-mail that stand in the timeline
+_NAMED = 10  # attachments of an e-mail
 
 
 def _note_rows(**which: Any) -> Any:
@@ -60,7 +62,8 @@ def talks(ids: Sequence[int], reading: Reading) -> dict[tuple[str, int], Entry]:
         notes[note.activity_id].append(note)
     mails: dict[int, Any] = {}
     shaped = EmailMessage.objects.filter(activity_id__in=ids).defer("body")
-    for mail in shaped.annotate(start=Left("body", EXCERPT + 1)).order_by("-id"):
+    shaped = shaped.annotate(start=Left("body", EXCERPT + 1), stored_ids=stored_numbers())
+    for mail in shaped.order_by("-id"):
         mails[mail.activity_id] = mail
     return {
         ("talks", talk.pk): _talk(talk, notes[talk.pk], mails.get(talk.pk), reading)
@@ -75,9 +78,11 @@ def _talk(talk: Activity, notes: Sequence[Any], mail: Any, reading: Reading) -> 
     who = said_by(talk.recorded_by) if talk.recorded_by_id or not talk.rep else str(talk.rep)
     texts = [_note_text(note, who="" if _writer(note) == who else _writer(note)) for note in notes]
     lines: list[str] = []
+    files: tuple[Attached, ...] = ()
     if mail is not None:
         texts.insert(0, Text(mail.start[:EXCERPT], len(mail.start) > EXCERPT, email_id=mail.pk))
-        lines = _mail_lines(mail)
+        files = attached(mail)[:_NAMED]
+        lines = _mail_lines(mail, files)
     return Entry(
         anchor=f"talk-{talk.pk}",
         icon=_ICONS[talk.kind],
@@ -89,16 +94,18 @@ def _talk(talk: Activity, notes: Sequence[Any], mail: Any, reading: Reading) -> 
         else recorded_later(talk.happened_at, talk.happened_on, talk.recorded_at, reading),
         lines=tuple(lines),
         texts=tuple(texts),
+        files=files if any(file.id for file in files) else (),
         note_for=0 if texts else talk.pk,
         evidence=f"activity={talk.pk}",
         put_back_id=mail.pk if mail is not None and not notes else 0,
     )
 
 
-def _mail_lines(mail: Any) -> list[str]:
+def _mail_lines(mail: Any, files: Sequence[Attached]) -> list[str]:
+    """From whom to whom, and what was attached where nothing of it can be downloaded."""
     people = ", ".join(str(r) for r in mail.recipients[:5]) if mail.recipients else ""
     lines = [_("From {sender} to {people}").format(sender=mail.sender, people=people or "…")]
-    names = [str(a.get("name", "")) for a in mail.attachments[:10] if isinstance(a, dict)]
-    if names:
-        lines.append(_("Attached: {names}").format(names=", ".join(filter(None, names))))
+    if files and not any(file.id for file in files):
+        names = ", ".join(file.name for file in files)
+        lines.append(_("Attached: {names}").format(names=names))
     return lines

@@ -21,6 +21,7 @@ from pipeline.models import Activity, Contact, Deal, EmailMessage, Rep
 from pipeline.models.mail import Waiting
 from pipeline.services.history import wait_for_key
 from pipeline.services.mail_address import is_address_of
+from pipeline.services.mail_attachments import store_attachments
 from pipeline.services.notes import record_activity
 
 BY = Actor.product("mail")
@@ -79,6 +80,9 @@ def receive_mail(*, company: Company, parsed: ParsedMail, now: datetime) -> Rece
         if rep is not None and not parsed.forged and (activity or _wrote(rep, parsed)):
             _link(rep, now)
         kept = _keep(parsed, activity=activity, rep=rep, why=match.why, sent_at=sent_at, now=now)
+        # Of a rep's own correspondence only: whoever knows the address can write to it.
+        if match.reps and not parsed.automatic:
+            store_attachments(email=kept, attachments=parsed.attachments)
         record_audit(
             by=BY,
             at=now,

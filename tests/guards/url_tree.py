@@ -33,6 +33,7 @@ from pipeline.models import (
     Product,
     SavedSegment,
     StageTransition,
+    StoredAttachment,
     Theme,
     TrackedLink,
 )
@@ -89,6 +90,19 @@ def _email(workspace: Workspace) -> int:
             "received_at": NOW,
         }
         found, _new = EmailMessage.objects.get_or_create(message_id="<1@x>", defaults=values)
+        return int(found.pk)
+
+
+def _attachment(workspace: Workspace) -> int:
+    with company_context(workspace.company.pk):
+        values = {"size": 3, "content": b"PDF"}
+        email_id = _email(workspace)
+        EmailMessage.objects.filter(pk=email_id).update(
+            attachments=[{"name": "offer.pdf", "type": "application/pdf", "size": 3}]
+        )
+        found, _new = StoredAttachment.objects.get_or_create(
+            email_id=email_id, number=0, defaults=values
+        )
         return int(found.pk)
 
 
@@ -275,6 +289,7 @@ ARGUMENTS: dict[str, Value] = {
     "pipeline:settings_rep_hand_over entry_id": lambda w: w.reps["Ada"].pk,
     "note_id": _note,
     "email_id": _email,
+    "attachment_id": _attachment,
     "mail_id": _waiting_mail,
     "customer_id": lambda w: w.customers["Acme"].pk,
     "contact_id": _contact,
