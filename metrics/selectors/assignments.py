@@ -1,22 +1,16 @@
 """Which arms deals are in: for the card on the board and the page of a deal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import BigIntegerField, Func, OuterRef, Q, Subquery, TextField, Value
-from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.utils.translation import gettext as _
 
 from accounts.models import Company
-from metrics.models import Assignment, Experiment
-from pipeline.models import DealChange
+from accounts.tenancy.context import require_company_id
+from metrics.models import Assignment
 from pipeline.selectors.card_tags import Remark
 
-_BAR = "|"  # no arm has one
 _ROWS = """
     SELECT deal, experiment_id, title, arm, by_rep
     FROM (
@@ -75,54 +69,33 @@ def arms_of_deals(*, company: Company, deal_ids: Iterable[int]) -> dict[int, tup
     One query, none for no deals. An arm by rep is shown for every deal that the rep opened in the
     window, whether the segment counts it or not: the rep works in that way.
     """
-    ids = list(deal_ids)
-    if not ids:
+    return _arms(company.pk, list(deal_ids))
+
+
+def arms_remarks(deal_ids: Sequence[int]) -> dict[int, Remark]:
+    """What the cards of these deals say of their arms: "Test: Shorter offers". One query.
+
+    A deal that gets any change stands out, one in control does not.
+    """
+    found = _arms(require_company_id(), deal_ids)
+    return {
+        deal: Remark(
+            ", ".join(f"{arm.word}: {arm.title}" for arm in arms), max(arm.tone for arm in arms)
+        )
+        for deal, arms in found.items()
+    }
+
+
+def _arms(company_id: int, deal_ids: Sequence[int]) -> dict[int, tuple[ArmRow, ...]]:
+    if not deal_ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS, {"company": company.pk, "deals": ids})
+        cursor.execute(_ROWS, {"company": company_id, "deals": list(deal_ids)})
         rows = [ArmRow(*row) for row in cursor.fetchall()]
     found: dict[int, list[ArmRow]] = {}
     for row in rows:
         found.setdefault(row.deal_id, []).append(row)
     return {deal: tuple(arms) for deal, arms in found.items()}
-
-
-def arms_expression() -> Any:
-    """The arms of a deal as an array of texts ("test|title"), over the deals of another query.
-
-    What `arms_of_deals` answers, for a page that reads its deals anyway: the board. Two
-    subqueries, each by an index: the deal's own arms, and those of the rep that it opened with.
-    """
-    said = Concat("arm", Value(_BAR), "experiment__title", output_field=TextField())
-    running = Assignment.objects.filter(experiment__state=Experiment.State.RUNNING)
-    own = running.filter(deal_id=OuterRef("pk"))
-    changes = DealChange.objects.filter(deal_id=OuterRef(OuterRef("pk")), field="rep_id")
-    was = Cast(NullIf("before", Value("")), BigIntegerField())
-    first = Subquery(changes.order_by("pk").annotate(was=was).values("was")[:1])
-    theirs = running.filter(
-        Q(experiment__ends_on=None) | Q(experiment__ends_on__gt=OuterRef("opened_on")),
-        experiment__design=Experiment.Design.ARMS_BY_REP,
-        experiment__pipeline_id=OuterRef("pipeline_id"),
-        experiment__starts_on__lte=OuterRef("opened_on"),
-        rep_id=Coalesce(first, OuterRef("rep_id")),
-    )
-    parts = [
-        ArraySubquery(found.order_by("experiment_id").annotate(said=said).values("said"))
-        for found in (own, theirs)
-    ]
-    return Func(*parts, function="array_cat", output_field=ArrayField(TextField()))
-
-
-def arms_remark(value: Iterable[str] | None) -> Remark | None:
-    """What a card says of the arms that `arms_expression` found: "Test: Shorter offers".
-
-    None for a deal in no arm. One that gets any change stands out, one in control does not.
-    """
-    arms = [(arm, title) for arm, _bar, title in (text.partition(_BAR) for text in value or ())]
-    if not arms:
-        return None
-    text = ", ".join(f"{arm_text(arm)}: {title}" for arm, title in arms)
-    return Remark(text, max(_tone(arm) for arm, _title in arms))
 
 
 def _tone(arm: str) -> str:

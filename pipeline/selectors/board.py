@@ -18,8 +18,7 @@ from django.utils.translation import ngettext
 from accounts import formats
 from accounts.formats import Style
 from pipeline.models import Deal, Stage
-from pipeline.selectors import card_tags
-from pipeline.selectors.card_tags import Remark
+from pipeline.selectors.card_tags import Remark, remarks_of
 from pipeline.selectors.deal_filters import (
     Context,
     DealFilter,
@@ -229,7 +228,7 @@ def _rows(
 ) -> dict[int, tuple[tuple[DealRow, Remark | None], ...]]:
     """The first cards of each stage, with what is said of them: ids in one query, then rows.
 
-    Apart, since a planner without fresh statistics joins the two in the worst order.
+    Those two apart, since a planner without fresh statistics joins the two in the worst order.
     """
     if not stages:
         return {}
@@ -246,11 +245,11 @@ def _rows(
         if has_moved and also is not None:
             wanted.append(also)
     rows: dict[int, list[tuple[DealRow, Remark | None]]] = {stage_id: [] for stage_id in stages}
-    cards, tags = card_tags.annotated(Deal.objects.filter(pk__in=wanted))
-    known = len(FIELDS)
-    for values in cards.order_by(*by).values_list(*FIELDS, *tags):
-        row = DealRow._make(values[:known])
-        rows[row.stage_id or 0].append((row, card_tags.remark_of(values[known:])))
+    remarks = remarks_of(wanted)
+    for row in map(
+        DealRow._make, Deal.objects.filter(pk__in=wanted).order_by(*by).values_list(*FIELDS)
+    ):
+        rows[row.stage_id or 0].append((row, remarks.get(row.id)))
     return {stage_id: tuple(some) for stage_id, some in rows.items()}
 
 

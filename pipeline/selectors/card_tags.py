@@ -1,12 +1,10 @@
-"""What other apps say of a deal on its card: registered when the program starts, read along.
+"""What other apps say of a deal on its card: registered when the program starts, asked once a page.
 
-The pipeline imports none of them. What is said comes as an expression over the deals that the
-board reads anyway, so that it asks no query more, however much there is to say.
+The pipeline imports none of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +17,11 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class CardTag:
-    """One thing to say. `expression` makes a condition-free expression over deals (in it,
-    OuterRef("pk") is the deal), called inside the company; `words` turns its value into a
-    remark, None for nothing to say."""
+    """One thing to say. `remarks` finds it for deals by their ids, called inside the company:
+    in one query, however many deals there are and however much there is to say."""
 
     name: str
-    expression: Callable[[], Any]
-    words: Callable[[Any], Remark | None]
+    remarks: Callable[[Sequence[int]], Mapping[int, Remark]]
 
 
 _TAGS: dict[str, CardTag] = {}
@@ -36,17 +32,15 @@ def register(tag: CardTag) -> None:
     _TAGS[tag.name] = tag
 
 
-def annotated(deals: Any) -> tuple[Any, tuple[str, ...]]:
-    """The deals with what is registered as columns, and the names of those."""
-    found = {f"tag_{tag.name}": tag.expression() for tag in _TAGS.values()}
-    return deals.annotate(**found), tuple(found)
+def remarks_of(deal_ids: Sequence[int]) -> dict[int, Remark]:
+    """What the cards of these deals say, by deal; those of whom nothing is said are left out."""
+    found: dict[int, Remark] = {}
+    for tag in _TAGS.values():
+        for deal_id, remark in tag.remarks(deal_ids).items():
+            said = found.get(deal_id)
+            found[deal_id] = remark if said is None else _both(said, remark)
+    return found
 
 
-def remark_of(values: Sequence[Any]) -> Remark | None:
-    """What a card says, from the columns of `annotated` in their order; None for nothing."""
-    said = [tag.words(value) for tag, value in zip(_TAGS.values(), values, strict=True)]
-    found = [remark for remark in said if remark is not None]
-    if len(found) < 2:
-        return found[0] if found else None
-    tones = {remark.tone for remark in found}
-    return Remark(", ".join(remark.text for remark in found), max(tones))
+def _both(one: Remark, other: Remark) -> Remark:
+    return Remark(f"{one.text}, {other.text}", max(one.tone, other.tone))

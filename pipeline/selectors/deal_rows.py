@@ -86,6 +86,12 @@ def _money(amount: Decimal, locale: str, currency: str) -> str:
     return formats.money(float(amount), Style(locale, currency)) or ""
 
 
+@lru_cache(maxsize=5_000)
+def _day(value: date, style: Style, today: date) -> str:
+    """Days come again, on this page and on the next."""
+    return formats.day(value, style, today=today)
+
+
 class Writer:
     """Writes the parts of a deal for one reader; days and ages repeat, so they are kept."""
 
@@ -102,10 +108,7 @@ class Writer:
         return _money(row.amount, self.style.locale, row.currency)
 
     def day(self, value: date) -> str:
-        key = ("day", value)
-        if key not in self._kept:
-            self._kept[key] = formats.day(value, self.style, today=self.today)
-        return str(self._kept[key])
+        return _day(value, self.style, self.today)
 
     def age(self, row: DealRow) -> Age | None:
         """How long the deal has been where it is; None for a deal that is closed."""
