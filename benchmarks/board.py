@@ -1,7 +1,11 @@
 """`python -m benchmarks.board`: does the board of ten thousand open deals stay usable?
 
-Prints the number of queries, the time beside an empty signed-in page of the same company and
-beside the board of a hundred deals, and the size of the page; fails when a promise is broken.
+Prints the number of queries, the time of the board beside that of an empty signed-in page plus
+the bytes, and beside the board of a hundred deals, and the size of the page; fails when a
+promise is broken.
+
+The empty page is the board of a company without deals. What the bytes cost is measured too: the
+same bytes, standing ready, through the same middleware, less the bytes of the empty page sent so.
 """
 
 import argparse
@@ -10,7 +14,7 @@ import sys
 from benchmarks.ground import FOLDER, ground
 
 GZIP_LIMIT = 120_000
-RATIO_LIMIT = 1.5  # of the same page with nothing to show, in CPU: others' load does not enter it
+RATIO_LIMIT = 1.5  # of an empty page plus the bytes
 
 
 def main() -> int:
@@ -24,21 +28,26 @@ def main() -> int:
     return report(measured)
 
 
+def expected(many: dict[str, float], none: dict[str, float], what: str) -> float:
+    """Seconds of an empty signed-in page plus the bytes that the board has more."""
+    return none[what] + max(0.0, many[f"ready_{what}"] - none[f"ready_{what}"])
+
+
 def report(measured: dict[str, dict[str, float]]) -> int:
     """Print the promises with what was measured; 1 when one is broken."""
-    many, few = measured["many"], measured["few"]
+    many, few, none = measured["many"], measured["few"], measured["none"]
     for name, row in measured.items():
         print(
             f"{name:5} {row['deals']:6.0f} open deals: {row['queries']:.0f} queries,"
-            f" CPU {1000 * row['cpu']:.1f} ms, with nothing to show {1000 * row['empty_cpu']:.1f},"
-            f" wall {1000 * row['wall']:.1f} ms, {1000 * row['empty_wall']:.1f},"
+            f" CPU {1000 * row['cpu']:.1f} ms, its bytes alone {1000 * row['ready_cpu']:.1f},"
+            f" wall {1000 * row['wall']:.1f} ms, {1000 * row['ready_wall']:.1f},"
             f" {row['bytes'] / 1000:.0f} kB, {row['gzip_bytes'] / 1000:.1f} kB gzip"
         )
-    kilobytes = (many["bytes"] - measured["none"]["bytes"]) / 1000
+    ratios = {what: many[what] / expected(many, none, what) for what in ("cpu", "wall")}
     print(
-        f"board of {many['deals']:.0f} : the same page with nothing to show ="
-        f" {many['cpu'] / many['empty_cpu']:.2f} CPU, {many['wall'] / many['empty_wall']:.2f} wall,"
-        f" for {kilobytes:.0f} kB more markup"
+        f"board of {many['deals']:.0f} : an empty page plus the bytes ="
+        f" {ratios['cpu']:.2f} CPU, {ratios['wall']:.2f} wall,"
+        f" for {(many['bytes'] - none['bytes']) / 1000:.0f} kB more markup"
     )
     print(
         f"board of {many['deals']:.0f} : board of {few['deals']:.0f} ="
@@ -47,8 +56,10 @@ def report(measured: dict[str, dict[str, float]]) -> int:
     promises = {
         f"queries of {many['deals']:.0f} deals = of {few['deals']:.0f}": many["queries"]
         == few["queries"],
-        f"page under {RATIO_LIMIT} x the CPU of the same page with nothing to show": many["cpu"]
-        < RATIO_LIMIT * many["empty_cpu"],
+        f"page under {RATIO_LIMIT} x an empty page plus the bytes, CPU": ratios["cpu"]
+        < RATIO_LIMIT,
+        f"page under {RATIO_LIMIT} x an empty page plus the bytes, wall": ratios["wall"]
+        < RATIO_LIMIT,
         f"page under {GZIP_LIMIT / 1000:.0f} kB gzip": many["gzip_bytes"] < GZIP_LIMIT,
     }
     for promise, kept in promises.items():
