@@ -10,6 +10,7 @@ from metrics.views.danger_point import (
 )
 from metrics.views.danger_points import danger_export, danger_list, danger_open
 from metrics.views.definitions import definitions
+from metrics.views.expected import expected
 from metrics.views.experiment import (
     deal_experiments,
     experiment,
@@ -200,6 +201,7 @@ urlpatterns = [
         name="experiment_chart",
     ),
     path(f"{_EXPERIMENT}plan/", experiment_plan, name="experiment_plan"),
+    path("deals/expected/", expected, name="expected"),
     path("deals/<int:deal_id>/experiments/", deal_experiments, name="deal_experiments"),
     path("definitions/", definitions, name="definitions"),
 ]

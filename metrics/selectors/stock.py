@@ -69,23 +69,31 @@ def facts_of(now: SegmentFigures, style: Style) -> tuple[Fact, ...]:
             )
         )
     rows.append(_open_value(now, style))
-    if now.weighted_pipeline is not None:
-        without = ""
-        if now.weighted_pipeline_without:
-            without = ngettext(
-                "{n} deal without amount or chance left out",
-                "{n} deals without amount or chance left out",
-                now.weighted_pipeline_without,
-            ).format(n=formats.number(now.weighted_pipeline_without, style))
-        rows.append(
-            Fact(
-                _("Weighted pipeline"),
-                "weighted-pipeline",
-                formats.money(now.weighted_pipeline, style) or "",
-                without,
-            )
-        )
+    weighted = _weighted(now, _("Weighted pipeline"), style)
+    if weighted is not None:
+        rows.append(weighted)
     return tuple(rows)
+
+
+def expected_of(now: SegmentFigures, style: Style) -> Fact | None:
+    """What the open deals are worth at the company's own chances, while the quarter lasts."""
+    if now.status != "running":
+        return None
+    return _weighted(now, _("Expected, at your own rates"), style)
+
+
+def _weighted(now: SegmentFigures, term: str, style: Style) -> Fact | None:
+    if now.weighted_pipeline is None:
+        return None
+    without = ""
+    if now.weighted_pipeline_without:
+        without = ngettext(
+            "{n} deal without amount or chance left out",
+            "{n} deals without amount or chance left out",
+            now.weighted_pipeline_without,
+        ).format(n=formats.number(now.weighted_pipeline_without, style))
+    figure = formats.money(now.weighted_pipeline, style) or ""
+    return Fact(term, "weighted-pipeline", figure, without)
 
 
 def _open_value(now: SegmentFigures, style: Style) -> Fact:

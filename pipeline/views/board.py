@@ -51,6 +51,7 @@ class BoardPage:
     order_url: str
     order: str
     closed: tuple[tuple[object, str], ...]
+    expected_url: str  # what the open deals are expected to bring, for the page to fetch
     menu: MoveMenu | None  # of no deal: the script stamps it for the card that is to be moved
 
 
@@ -135,10 +136,17 @@ def _board_page(
             )
             for folded in found.folded
         ),
+        expected_url=_expected_url(slug, question),
         menu=move_menu(slug=slug, deal_id=0, version=0, targets=_choices(question.context.stages))
         if may_move
         else None,
     )
+
+
+def _expected_url(slug: str, question: DealQuestion) -> str:
+    """Chances are known for a whole pipeline: under a filter the figure would be another."""
+    url = answers.address_or_none("metrics:expected", company_slug=slug)
+    return f"{url}?pipeline={question.pipeline_id}" if url and not question.asked.narrowed() else ""
 
 
 def _context(
