@@ -51,11 +51,13 @@ def company_view(permission: str) -> Callable[[View], View]:
     return decorate
 
 
-def refused(request: HttpRequest, sentence: str, *, status: int = 403) -> HttpResponse:
+def refused(
+    request: HttpRequest, sentence: str, *, status: int = 403, page: str = "403.html"
+) -> HttpResponse:
     """A refusal in words: a whole page, or one sentence for an htmx target."""
     if getattr(request, "htmx", False):
         return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
-    return render(request, "403.html", {"sentence": sentence}, status=status)
+    return render(request, page, {"sentence": sentence}, status=status)
 
 
 def public_view(view: View) -> View:

@@ -16,3 +16,6 @@ urlpatterns = [
     path("w/<slug:company_slug>/", include("pipeline.urls")),
     path("w/<slug:company_slug>/", include("metrics.urls")),
 ]
+
+# Bodies that no view gets to see: too large, or broken.
+handler400 = "accounts.views.errors.bad_request"

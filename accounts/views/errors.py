@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.translation import gettext as _
@@ -22,3 +23,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return refused(
         request, _("Your sign-in changed since this page was opened. Reload it and try again.")
     )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What was sent is larger than any form may be, or cannot be read; nothing was changed."""
+    if isinstance(exception, RequestDataTooBig):
+        status = 413
+        sentence = _("It is too large: a form takes at most 2.5 MB. Shorten it and send it again.")
+    else:
+        status = 400
+        sentence = _("It cannot be read. Reload the page and try again.")
+    return refused(request, sentence, status=status, page="400.html")

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.http import HttpResponse
+from django.utils.html import escape
 
 from accounts.roles import Role
 from pipeline.models import Activity, Note
@@ -64,6 +66,58 @@ def test_notes_that_cannot_be_kept(world: World) -> None:
         assert sentence in response.content.decode()
     assert send(world, "notes/", body="x", activity="1" * 30).status_code == 422
     assert "another deal" in send(world, "notes/", body="x", activity="1").content.decode()
+
+
+LONG = {
+    "one word": "x" * 100_000,
+    "lines": "They like it.\n" * 7_500,
+    "four bytes a letter": "🙂" * 100_000,
+    "markup": "<script>alert(1)</script>" * 4_000,
+}
+
+
+@pytest.mark.parametrize("headers", [{}, HX], ids=["no scripts", "htmx"])
+@pytest.mark.parametrize("part", ["notes/", "activities/"])
+@pytest.mark.parametrize("body", LONG.values(), ids=LONG)
+def test_a_hundred_kilobytes_are_refused_in_a_sentence(
+    world: World, body: str, part: str, headers: dict[str, str]
+) -> None:
+    """What was written stands in the form, as text, to be split."""
+    values = {"body": body, "note": body, "kind": "call", "when": "now", "headers": headers}
+    response = send(world, part, **values)
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert "at most 20,000 characters. Split it into two." in html
+    assert escape(body.strip()) in html
+    assert "<script>alert" not in html
+    with inside(world.a):
+        assert not Note.objects.exists()
+        assert not Activity.objects.exists()
+
+
+@pytest.mark.parametrize("multipart", [False, True])
+@pytest.mark.parametrize("headers", [{}, HX], ids=["no scripts", "htmx"])
+def test_more_than_a_form_may_hold_is_refused_in_a_sentence(
+    world: World, headers: dict[str, str], multipart: bool
+) -> None:
+    """Django reads no body of more than 2.5 MB: no view sees it, and nothing is raised."""
+    sent: dict[str, str] = {"key": "k1", "body": "x" * 2_700_000}
+    address = url(world.a.deals["open"], "notes/")
+    rep = client(world.a, Role.REP)
+    rep.get(address)  # the token's cookie
+    rep.handler.enforce_csrf_checks = True  # as browsers are met: the token is looked for in it
+    if multipart:
+        response = rep.post(address, sent, headers=headers)
+    else:
+        form = "application/x-www-form-urlencoded"
+        response = rep.post(address, urlencode(sent), content_type=form, headers=headers)
+    said_so = response.content.decode()
+    assert response.status_code == 413
+    assert "It is too large: a form takes at most 2.5 MB." in said_so
+    assert "Traceback" not in said_so
+    assert ("<html" in said_so) is not bool(headers)  # with scripts the sentence alone, a toast
+    with inside(world.a):
+        assert not Note.objects.exists()
 
 
 def test_a_call_yesterday_with_its_note(world: World) -> None:
