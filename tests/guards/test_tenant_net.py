@@ -15,7 +15,7 @@ from django.db import models, transaction
 from accounts.models import Company, User
 from accounts.tenancy.context import NoCompany, WrongCompany, company_context
 from accounts.tenancy.models import TenantManager, TenantModel, TenantQuerySet
-from pipeline.models import Customer, Deal, EmailMessage, Rep, Team
+from pipeline.models import Customer, Deal, Rep, StoredAttachment, Team
 from tests.personas import World
 from tests.specimens import make_specimens, tenant_models
 
@@ -269,12 +269,12 @@ def test_with_row_security_off_the_manager_alone_writes_one_company(
     a, b = owners_pair
     with company_context(a.pk):
         assert Deal.objects.using("owner").update(name="changed") == 1
-        assert EmailMessage.objects.using("owner").delete()[0] == 1
+        assert StoredAttachment.objects.using("owner").delete()[0] == 1
     assert set(Deal._base_manager.using("owner").values_list("company_id", "name")) > {
         (a.pk, "changed")
     }
     assert Deal._base_manager.using("owner").filter(name="changed").count() == 1
-    assert [m.company_id for m in EmailMessage._base_manager.using("owner")] == [b.pk]
+    assert [m.company_id for m in StoredAttachment._base_manager.using("owner")] == [b.pk]
 
 
 def test_a_row_without_a_company_gets_the_active_one(quiet_world: World) -> None:
