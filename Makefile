@@ -10,7 +10,7 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check campaign together guards-demo fix bench bench-board bench-funnel bench-experiments faults check-data seed manage engines
+.PHONY: help run setup test check campaign random-quarters together guards-demo fix bench bench-board bench-funnel bench-experiments faults check-data seed manage engines
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ check: ## lint, types, layers, and migrations that match the models
 campaign: ## random work in two companies, long: CAMPAIGN=2000
 	$(SETUP) app engines dev
 	@exec env CAMPAIGN=$(or $(CAMPAIGN),2000) $(VENV)/python -m config.launch test tests/pipeline/test_two_companies.py
+
+random-quarters: ## two years of random work by four people, every snapshot counted again: STEPS=5000 SEED=1
+	$(SETUP) app engines dev
+	@exec env STEPS=$(or $(STEPS),5000) SEED=$(or $(SEED),1) $(VENV)/python -m config.launch test tests/metrics/test_random_quarters.py
 
 together: ## one move sent eight times, eight editors of one screen: ROUNDS=1000 SEED=1
 	$(SETUP) app engines dev
