@@ -15,7 +15,7 @@ from accounts.actors import Actor
 from accounts.permissions import allows, policy
 from pipeline.forms.fields import new_key
 from pipeline.forms.notes import NoteForm
-from pipeline.permissions import DEAL_CHANGE, DEAL_MOVE, MAIL_ASSIGN
+from pipeline.permissions import DEAL_CHANGE, DEAL_CORRECT, DEAL_MOVE, MAIL_ASSIGN
 from pipeline.selectors.deal_page import DealPage, deal_page
 from pipeline.selectors.timeline import kind_of, page_of, timeline
 from pipeline.selectors.timeline_entry import Reading
@@ -81,6 +81,7 @@ def _context(request: HttpRequest, deal_id: int, query: QueryDict) -> dict[str, 
     if page is None:
         return None
     writes = by.role is not None and allows(by.role, DEAL_MOVE)
+    corrects = by.role is not None and allows(by.role, DEAL_CORRECT)
     story = timeline(
         deal_id=deal_id,
         kind=kind_of(query.get("kind", "")),
@@ -91,7 +92,7 @@ def _context(request: HttpRequest, deal_id: int, query: QueryDict) -> dict[str, 
             today=today,
             user_id=by.user_id,
             sees_records=by.manages,
-            may_correct="all" if by.manages else "own" if writes else "",
+            may_correct="all" if by.manages else "own" if corrects else "",
             final_before=final_before(company=company, now=now),
         ),
     )

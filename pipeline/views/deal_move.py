@@ -168,7 +168,7 @@ def _refused(
     return _form_page(request, deal, form, back, status)
 
 
-@company_view("deal.move")
+@company_view("deal.correct")
 @require_POST
 def transition_withdraw(request: HttpRequest, transition_id: int) -> HttpResponse:
     """Take a move back: it never happened. The row and its withdrawal stay in the history."""

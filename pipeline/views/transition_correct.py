@@ -25,7 +25,7 @@ from pipeline.views.consent import must_ask
 from pipeline.views.deal import deal_url
 
 
-@company_view("deal.move")
+@company_view("deal.correct")
 @require_http_methods(["GET", "HEAD", "POST"])
 def transition_correct(request: HttpRequest, transition_id: int) -> HttpResponse:
     """Who recorded the move may correct it while its quarter is open, who manages always."""

@@ -30,7 +30,7 @@ def inside(request: HttpRequest) -> JsonResponse:
     return JsonResponse(known())
 
 
-@company_view("deal.correct")
+@company_view("settings.change")
 def managers(request: HttpRequest) -> HttpResponse:
     return HttpResponse("for managers")
 

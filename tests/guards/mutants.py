@@ -93,10 +93,17 @@ MUTANTS = (
         (_STRANGERS,),
     ),
     Mutant(
-        "a rep may correct history",
+        "a leader may correct history",
         "pipeline/permissions.py",
-        'DEAL_CORRECT = register("deal.correct", MANAGERS)',
         'DEAL_CORRECT = register("deal.correct", WRITERS)',
+        'DEAL_CORRECT = register("deal.correct", READERS)',
+        (f"{_GUARDS}/test_permissions.py",),
+    ),
+    Mutant(
+        "a page asks for a smaller right",
+        "metrics/views/sign_off.py",
+        'PERMISSION = "quarter.sign"',
+        'PERMISSION = "quarter.view"',
         (f"{_GUARDS}/test_permissions.py",),
     ),
     Mutant(

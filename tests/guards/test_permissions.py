@@ -1,4 +1,5 @@
-"""Role x permission is pinned: a changed right shows as a diff that somebody reads.
+"""Role x permission and page x permission are pinned: a changed right, and a page that asks for
+another one, show as a diff that somebody reads.
 
 After a change that is meant: UPDATE_POLICY=1 pytest tests/guards/test_permissions.py
 """
@@ -20,13 +21,23 @@ GOLDEN = Path(__file__).with_name("policy.txt")
 _NO_PAGE = "the service exists, its page comes with the work floor"
 NOT_ASKED_FOR: dict[str, str] = {
     "company.view": "every member's; the frame shows the company to whoever is in it",
-    "deal.correct": _NO_PAGE,
     "deal.import": _NO_PAGE,
 }
 
 
 def table() -> str:
-    """The policy as text: one permission a line, a mark for each role that has it."""
+    """The policy as text: one permission a line, a mark for each role that has it; then one page
+    of a company a line, with the permission that it asks for."""
+    return f"{_roles()}\n{_pages()}"
+
+
+def _pages() -> str:
+    marks = {p.name: p.permission or "" for p in pages() if p.of_a_company}
+    width = max(map(len, marks))
+    return "".join(f"{name:{width}}  {mark}\n" for name, mark in sorted(marks.items()))
+
+
+def _roles() -> str:
     rows = policy()
     width = max(map(len, rows))
     lines = [f"{'':{width}}  " + "  ".join(f"{r.value:7}" for r in Role).rstrip()]
