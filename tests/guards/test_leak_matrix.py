@@ -157,16 +157,21 @@ def stranger_problems(found: list[Page], world: World) -> list[str]:
 
 
 def row_problems(found: list[Page], world: World) -> list[str]:
-    """A neighbour's row is like one that does not exist."""
+    """A neighbour's row is like one that does not exist, by GET and by POST.
+
+    What names rows in bodies and queries is asked for in test_named_rows.py.
+    """
     said = []
     client = client_of(world.a.user(Role.OWNER))
     for page in filter(names_rows, found):
-        theirs = client.get(address(page, slug="alpha", rows_of=world.b))
-        missing = client.get(address(page, slug="alpha", rows_of=None))
-        if theirs.status_code != missing.status_code or theirs.content != missing.content:
-            said.append(f"{page.name}: the neighbour's row is unlike a missing one")
-        if CANARY.encode() in theirs.content:
-            said.append(f"{page.name}: shows the neighbour's row")
+        for method in ("get", "post"):
+            ask = getattr(client, method)
+            theirs = ask(address(page, slug="alpha", rows_of=world.b))
+            missing = ask(address(page, slug="alpha", rows_of=None))
+            if theirs.status_code != missing.status_code or theirs.content != missing.content:
+                said.append(f"{page.name}: {method}: the neighbour's row is unlike a missing one")
+            if CANARY.encode() in theirs.content:
+                said.append(f"{page.name}: {method}: shows the neighbour's row")
     return said
 
 
@@ -195,7 +200,8 @@ def test_strangers_get_404_as_for_a_company_that_does_not_exist(computed: World)
 
 
 def test_rows_of_the_neighbour_are_as_missing(computed: World) -> None:
-    assert row_problems(company_pages(), computed) == []
+    said = row_problems(company_pages(), computed)
+    assert said == [], "\n".join(said)
 
 
 def test_roles_without_the_right_cannot_post(world: World) -> None:
@@ -281,7 +287,9 @@ def test_the_matrix_sees_planted_faults(
     writing = planted["planted:writes_on_get"]
     assert any("GET writes INSERT" in text for text in member_problems([writing], world))
     leaking = planted["planted:into_the_neighbour"]
-    assert "planted:into_the_neighbour: shows the neighbour's row" in row_problems([leaking], world)
+    said = row_problems([leaking], world)
+    assert "planted:into_the_neighbour: get: shows the neighbour's row" in said
+    assert "planted:into_the_neighbour: post: shows the neighbour's row" in said
 
 
 def test_without_any_filter_the_database_alone_shows_no_neighbour(
