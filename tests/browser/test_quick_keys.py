@@ -80,7 +80,7 @@ def finds_the_deal(rep: Person) -> None:
 
 
 def asks_for_a_new_deal_instead(rep: Person) -> None:
-    """n and d: once quickly, once with the dialog of the note already there."""
+    """d in the dialog that n brought: not a note, a new deal."""
     rep.page.keyboard.press("n")
     rep.form("Log what was said").wait_for()
     rep.page.keyboard.press("d")
