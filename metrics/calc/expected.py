@@ -52,6 +52,14 @@ _STAGE = (
     "worth_of_one_more",
     "expected_loss",
 )
+# What stands beside those on pages and in files, and is not exchanged.
+_BESIDE = (
+    "value_lost_without_amount",
+    "days_count",
+    "usual_advanced",
+    "usual_lost_at",
+    "worth_is_thin",
+)
 # The mix is a split of the win rate of `all` by channel; other segments have no such figure.
 _OF_ALL = ("win_rate_mix", "win_rate_rate")
 
@@ -72,6 +80,14 @@ def expected_shape(figures: SegmentFigures) -> dict[str, Any]:
     }
     out["stages"] = [_stage(stage) for stage in figures.stages]
     return out
+
+
+def stage_cells(stage: StageFigures) -> dict[str, Any]:
+    """One stage as the cells of a row, under the same names; an interval is two of them."""
+    out: dict[str, Any] = {"stage": stage.name}
+    out |= {name: getattr(stage, name) for name in (*_STAGE, *_BESIDE)}
+    low, high = stage.exit_interval or (None, None)
+    return {**out, "exit_interval_low": low, "exit_interval_high": high}
 
 
 def _stage(stage: StageFigures) -> dict[str, Any]:

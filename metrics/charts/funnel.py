@@ -92,7 +92,7 @@ def funnel(
     height: int = 260,
 ) -> Chart:
     """The whole funnel in one drawing with its words, for export and print."""
-    if not columns or columns[0].level <= 0:
+    if not any(column.level > 0 for column in columns):
         return Chart(name, title, reading, table, ())
 
     def draw(width: int) -> tuple[float, str]:

@@ -11,13 +11,16 @@ from metrics.calc.history import LOST_LEVELS
 from metrics.selectors.filters import UNITS
 
 _LEVELS = {level.replace(" ", "_"): level for level in LOST_LEVELS}
-ACCEPTS = ("figure", "at", "level", "reason", "competitor", "cohort", "page", "unit")
+ACCEPTS = ("figure", "at", "level", "reason", "competitor", "cohort", "page", "unit", "view")
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
     """Which figure's deals. `at` is a stage's position; `reason` and `competitor` are ids, 0 for
-    deals without one; `today` asks for the cohort as it stands now."""
+    deals without one; `today` asks for the cohort as it stands now.
+
+    `exits`: it was asked from the view of the exits, which is where its page leads back to.
+    """
 
     figure: str
     at: int | None = None
@@ -25,6 +28,7 @@ class Drill:
     reason: int | None = None
     competitor: int | None = None
     today: bool = False
+    exits: bool = False
 
     def query(
         self,
@@ -46,6 +50,7 @@ class Drill:
             ("competitor", "" if asked.competitor is None else str(asked.competitor)),
             ("cohort", "today" if asked.today else ""),
             ("unit", "" if unit == "per100" else unit),
+            ("view", "exits" if asked.exits else ""),
             ("page", "" if page == 1 else str(page)),
         ]
         return "?" + urlencode([(name, value) for name, value in pairs if value])
@@ -93,6 +98,7 @@ def drill_question(query: Mapping[str, Sequence[str]]) -> DrillQuestion:
             reason=numbers["reason"],
             competitor=numbers["competitor"],
             today=today == "today",
+            exits=_last(query, "view") == "exits",
         ),
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 8 else 1,
         unit=unit if unit in UNITS else "per100",

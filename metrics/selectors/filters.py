@@ -30,6 +30,7 @@ class Question:
     at: int | None = None  # position of the selected stage
     versus: str = ""  # a second segment beside the first
     today: bool = False  # the cohort as it stands today, not at its quarter's close
+    exits: bool = False  # what left the stages in the quarter, not what was opened in it
     notices: tuple[str, ...] = ()
 
     def query(self, **changes: object) -> str:
@@ -48,6 +49,8 @@ class Question:
             pairs.append(("vs", asked.versus))
         if asked.today:
             pairs.append(("cohort", "today"))
+        if asked.exits:
+            pairs.append(("view", "exits"))
         return "?" + urlencode(pairs)
 
 
@@ -56,7 +59,7 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
 
     `q` is a quarter's label, `seg` a segment's name; each dimension may also stand alone
     (`channel=inbound&product=Course`), as the picker's form sends it. `accepts` names what else
-    this page understands: "unit", "at", "vs", "cohort".
+    this page understands: "unit", "at", "vs", "cohort", "view".
     """
     notices: list[str] = []
     known = {"q", "seg", *DIMENSIONS, *accepts}
@@ -85,13 +88,20 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
     cohort = _one(query, "cohort") if "cohort" in accepts else ""
     if cohort not in ("", "close", "today"):
         notices.append(_("The deals can be shown as at the quarter's close, or as of today."))
+    view = _one(query, "view") if "view" in accepts else ""
+    if view not in ("", "cohort", "exits"):
+        notices.append(_("There is no view of that name; the cohort is shown."))
+    exits = view == "exits"
+    if exits and cohort == "today":
+        notices.append(_("Only the cohort changes after the close; what left a stage does not."))
     return Question(
         quarter=_one(query, "q")[:20] or None,
         segment=segment,
         unit=unit if unit in UNITS else "per100",
         at=int(at) if at else None,
         versus=versus,
-        today=cohort == "today",
+        today=cohort == "today" and not exits,
+        exits=exits,
         notices=tuple(notices),
     )
 
@@ -248,6 +258,8 @@ def filters_for(
         hidden.append(("unit", question.unit))
     if question.today:
         hidden.append(("cohort", "today"))
+    if question.exits:
+        hidden.append(("view", "exits"))
     listed = tuple(
         Choice(formats.quarter(q), question.query(quarter=q), q, q == label, statuses.get(q, ""))
         for q in reversed(quarters)

@@ -1,4 +1,7 @@
-"""The columns of the funnel: each stage of the cohort, and what was won at its end."""
+"""The columns of the funnel: each stage of the cohort, and what was won at its end.
+
+Those of the exits are made in `funnel_exits`.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +17,11 @@ from metrics.selectors.deal_links import DealLinks, Line, line, plain
 
 @dataclass(frozen=True, slots=True)
 class FunnelColumn:
-    """One stage of the cohort, or the won deals at the end (position None)."""
+    """One stage, or the won deals at the end (position None).
+
+    Of the cohort: `reached`, `lost_n` and `pending_n` of it. Of the exits: what left the stage,
+    and what was lost at it; nothing is pending, and `cohort_line` says what was lost of it.
+    """
 
     position: int | None
     name: str
@@ -29,7 +36,7 @@ class FunnelColumn:
     cohort_line: Line
     exits_line: Line
     selected: bool
-    # shares of the first stage, for the drawing
+    # shares of the first stage (of what left, for exits), for the drawing
     level: float
     lost: float
     pending: float
@@ -37,6 +44,7 @@ class FunnelColumn:
     reached: int
     lost_n: int
     pending_n: int
+    cells: tuple[Line, ...]  # of the table, between the name and the verdict
 
 
 def columns_of(
@@ -69,6 +77,11 @@ def columns_of(
                 reached=stage.cohort_reached,
                 lost_n=stage.cohort_lost,
                 pending_n=stage.cohort_pending,
+                cells=(
+                    links.count(stage.cohort_reached, "cohort_reached", stage.position),
+                    links.count(stage.cohort_lost, "cohort_lost", stage.position),
+                    links.count(stage.cohort_pending, "cohort_pending", stage.position),
+                ),
             )
         )
     columns.append(_won_column(now, unit, base, links))
@@ -98,14 +111,7 @@ def _cohort_line(stage: StageFigures, unit: str, base: int, links: DealLinks) ->
     """10 lost of 100, 3 still open: of the deals that were opened in the quarter."""
     style, at = links.style, stage.position
     if unit == "money":
-        lost = links.count(stage.lost_at, "lost_at", at)
-        if not stage.value_lost_without_amount:
-            return links.number(wording.deals(stage.lost_at, style), "lost_at", at)
-        template = ngettext(
-            "{n} of {all} without an amount", "{n} of {all} without an amount", stage.lost_at
-        )
-        without = stage.value_lost_without_amount
-        return line(template, n=links.count(without, "value_lost_without_amount", at), all=lost)
+        return money_lost_line(stage, links)
 
     def told(value: int, figure: str) -> Line:
         said = per_100(value / base, style) if unit == "per100" else formats.number(value, style)
@@ -122,6 +128,21 @@ def _cohort_line(stage: StageFigures, unit: str, base: int, links: DealLinks) ->
         lost=lost,
         reached=reached,
         pending=told(stage.cohort_pending, "cohort_pending"),
+    )
+
+
+def money_lost_line(stage: StageFigures, links: DealLinks) -> Line:
+    """How many deals the amount lost is of, or how many of them it leaves out."""
+    without, at = stage.value_lost_without_amount, stage.position
+    if not without:
+        return links.number(wording.deals(stage.lost_at, links.style), "lost_at", at)
+    template = ngettext(
+        "{n} of {all} without an amount", "{n} of {all} without an amount", stage.lost_at
+    )
+    return line(
+        template,
+        n=links.count(without, "value_lost_without_amount", at),
+        all=links.count(stage.lost_at, "lost_at", at),
     )
 
 
@@ -188,4 +209,5 @@ def _won_column(now: SegmentFigures, unit: str, base: int, links: DealLinks) -> 
         reached=now.cohort_won,
         lost_n=0,
         pending_n=0,
+        cells=(links.count(now.cohort_won, "cohort_won"), plain(""), plain("")),
     )

@@ -1,7 +1,8 @@
 """The Funnel page: where deals are lost, and why. Frozen rows, ready to print.
 
-The columns show the cohort (deals opened in the quarter); verdicts, time in stage and money come
-from the exits of the quarter. Definitions: docs/metrics.md, "Funnel and danger points".
+The columns show the cohort (deals opened in the quarter), or the exits of the quarter; verdicts,
+time in stage and money come from the exits either way. Definitions: docs/metrics.md, "Funnel and
+danger points".
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from metrics.selectors.cohort_today import CohortToday
 from metrics.selectors.danger import stage_steps
 from metrics.selectors.deal_links import DealLinks, Line, bold, joined, line, plain
 from metrics.selectors.funnel_columns import FunnelColumn, columns_of, per_100, usual_loss
+from metrics.selectors.funnel_exits import exit_columns, exits_note, exits_sentence, few_exits
 from metrics.selectors.side_by_side import SideBySide, side_by_side
 from metrics.selectors.stage_block import StageBlock, stage_block
 from metrics.selectors.wording import Reading
@@ -29,6 +31,7 @@ class FunnelPage:
     lede: Line
     columns: tuple[FunnelColumn, ...]
     unit: str
+    exits: bool  # the columns are those of the exits
     cohort_note: Line
     unfinished: Line | None  # how many of the cohort are still under way
     today: str  # "as of 23 Nov 2026" where the cohort is that of today, else ""
@@ -40,6 +43,7 @@ class FunnelPage:
     status_tone: str
     status_note: str
     quarter: str
+    figures: tuple[SegmentFigures, ...]  # what all of it is made of: the segment, and a second one
 
 
 def funnel_page(
@@ -52,12 +56,14 @@ def funnel_page(
     today: CohortToday | None = None,
     versus: tuple[str, SegmentFigures | None] | None = None,
     deals_url: str = "",
+    exits: bool = False,
 ) -> FunnelPage | None:
     """The page for the last of `quarters` (labels, oldest first). `unit` is per100, deals or
     money, `at` the position of the selected stage (None, or one that does not exist: the worst).
 
-    `today` replaces the cohort by how it stands now; `versus` is a second segment's name with
-    its figures of the same quarter. None where the segment has no figures in that quarter.
+    With `exits` the columns show what left the stages, in place of the cohort. `today` replaces
+    the cohort by how it stands now; `versus` is a second segment's name with its figures of the
+    same quarter. None where the segment has no figures in that quarter.
     """
     found = {f.quarter: f for f in history}
     now = found.get(quarters[-1]) if quarters else None
@@ -70,14 +76,19 @@ def funnel_page(
     chosen = chosen_stage(now, at)
     cohort = now.stages[0].cohort_reached if now.stages else 0
     notices = []
-    if unit == "per100" and 0 < cohort < wording.FEW:
+    if unit == "per100" and exits and few_exits(now):
+        unit = "deals"
+        notices.append(
+            plain(_("Fewer than 10 deals left any stage, so counts are shown instead of rates."))
+        )
+    elif unit == "per100" and not exits and 0 < cohort < wording.FEW:
         unit = "deals"
         notices.append(
             plain(_("Fewer than 10 deals opened, so counts are shown instead of rates."))
         )
     if at is not None and at not in positions:
         notices.append(plain(_("There is no stage of that number; the worst one is shown.")))
-    links = DealLinks(deals_url, now.quarter, now.segment, style, unit, today is not None)
+    links = DealLinks(deals_url, now.quarter, now.segment, style, unit, today is not None, exits)
     if now.path_unknown:
         template = ngettext(
             "{n} deal came without its path through the stages and is left out of this page.",
@@ -89,10 +100,11 @@ def funnel_page(
     found[now.quarter] = now
     return FunnelPage(
         lede=_lede(now, links),
-        columns=columns_of(now, unit, chosen, links),
+        columns=(exit_columns if exits else columns_of)(now, unit, chosen, links),
         unit=unit,
-        cohort_note=_cohort_note(now, links),
-        unfinished=_unfinished(now, links),
+        exits=exits,
+        cohort_note=exits_note(now) if exits else _cohort_note(now, links),
+        unfinished=None if exits else _unfinished(now, links),
         today=formats.day(today.as_of, style) if today else "",
         stage=stage_block(now, chosen, found, quarters, links) if chosen is not None else None,
         versus=side_by_side(now, versus[0], versus[1], links) if versus else None,
@@ -102,6 +114,7 @@ def funnel_page(
         status_tone=tone,
         status_note=note,
         quarter=formats.quarter(now.quarter),
+        figures=(now, versus[1]) if versus and versus[1] else (now,),
     )
 
 
@@ -130,7 +143,9 @@ def with_cohort(now: SegmentFigures, today: CohortToday) -> SegmentFigures:
 
 
 def _lede(now: SegmentFigures, links: DealLinks) -> Line:
-    """The cohort in one sentence, the worst danger point in another."""
+    """The cohort in one sentence (or the exits), the worst danger point in another."""
+    if links.exits:
+        return joined([exits_sentence(now, links), *_worst(now, links)])
     style, quarter = links.style, formats.quarter(now.quarter)
     cohort = now.stages[0].cohort_reached if now.stages else 0
     if not cohort:

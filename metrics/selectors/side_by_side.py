@@ -154,7 +154,7 @@ def _reached(
 ) -> MeasureRow:
     def told(stage: StageFigures, base: int, links: DealLinks) -> Line:
         n = links.count(stage.cohort_reached, "cohort_reached", stage.position)
-        of = formats.number(base, links.style)
+        of = links.count(base, "cohort_reached", 1)
         if base < wording.FEW:
             return line(_("{k} of {n}"), k=n, n=of)
         share = per_100(stage.cohort_reached / base, links.style)

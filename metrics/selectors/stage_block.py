@@ -1,7 +1,7 @@
 """One stage in full: its exits against the usual, its time, its money, its reasons, its history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from django.utils.translation import gettext as _
@@ -29,14 +29,14 @@ class ReasonRow:
 
     name: str
     deals: int
-    deals_text: str
+    deals_line: Line
     text: str  # beside the bar: the share, or the deals where there are few
     amount: float | None
-    amount_text: str
+    amount_line: Line
     share: float | None
     usual_deals: int
     usual_share: float | None
-    usual_text: str
+    usual_line: Line  # empty where the two are not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ConversionRow:
     conversion: float | None
     low: float | None
     high: float | None
-    figure: str
+    figure: Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,10 @@ class StageBlock:
     conversion: float | None
     interval: tuple[float, float] | None
     usual: float | None
-    conversion_text: str
+    conversion_line: Line
     interval_text: str
     usual_text: str
+    usual_line: Line  # the rate alone
     reasons: tuple[ReasonRow, ...]
     reasons_note: Line
     reasons_deals: Line  # "Competitor 12, Not recorded 8", each leading to its deals
@@ -109,7 +110,8 @@ def stage_block(
     usual_n = (stage.usual_advanced or 0) + (stage.usual_lost_at or 0)
     enough = exits >= wording.FEW
     past = _usual_quarters(stage, found, quarters)
-    reasons = _reasons(stage, past, style)
+    reasons = _reasons(stage, past, links)
+    usual_rate = formats.rate(stage.usual_advanced or 0, usual_n, style)
     lost = links.number(wording.deals(stage.lost_at, style), "lost_at", chosen)
     return StageBlock(
         position=chosen,
@@ -126,20 +128,21 @@ def stage_block(
         conversion=stage.exit_conversion if enough else None,
         interval=stage.exit_interval if enough else None,
         usual=(stage.usual_advanced or 0) / usual_n if usual_n >= wording.FEW else None,
-        conversion_text=formats.rate(stage.advanced, exits, style) if exits else "",
+        conversion_line=links.number(formats.rate(stage.advanced, exits, style), "advanced", chosen)
+        if exits
+        else plain(""),
         interval_text=formats.interval(stage.exit_interval, style) or "",
-        usual_text=_("usual {rate}").format(
-            rate=formats.rate(stage.usual_advanced or 0, usual_n, style)
-        )
+        usual_text=_("usual {rate}").format(rate=usual_rate) if usual_n >= wording.FEW else "",
+        usual_line=links.number(usual_rate, "usual_advanced", chosen)
         if usual_n >= wording.FEW
-        else "",
+        else plain(""),
         reasons=reasons,
         reasons_note=line(
             _("{n} lost at this stage in {quarter}"), n=lost, quarter=formats.quarter(now.quarter)
         ),
         reasons_deals=_reasons_deals(stage, links),
         reasons_empty="" if reasons else _("No deal was lost at this stage in the quarter."),
-        history=_history(chosen, stage.name, found, quarters, style),
+        history=_history(chosen, stage.name, found, quarters, links),
     )
 
 
@@ -325,27 +328,35 @@ def _reasons_deals(stage: StageFigures, links: DealLinks) -> Line:
     )
 
 
-def _reasons(stage: StageFigures, past: Past, style: Style) -> tuple[ReasonRow, ...]:
+def _reasons(stage: StageFigures, past: Past, links: DealLinks) -> tuple[ReasonRow, ...]:
+    style, at = links.style, stage.position
     before = sum(one.lost_at for _q, one in past)
     enough = stage.lost_at >= wording.FEW
     rows = []
     for level, deals, amount in by_frequency(stage):
         usual = sum(one.value_lost_by_reason.get(level, (0, None))[0] for _q, one in past)
         compared = enough and before >= wording.FEW
+        named = level.replace("_", " ")
         rows.append(
             ReasonRow(
                 name=reason_text(level),
                 deals=deals,
-                deals_text=formats.number(deals, style) or "",
+                deals_line=links.count(deals, "lost_at", at, named),
                 text=formats.rate(deals, stage.lost_at, style)
                 if enough
                 else formats.number(deals, style) or "",
                 amount=amount,
-                amount_text=formats.money(amount, style) or _("no amounts"),
+                amount_line=links.number(
+                    formats.money(amount, style) or _("no amounts"), "value_lost", at, named
+                ),
                 share=deals / stage.lost_at if enough else None,
                 usual_deals=usual,
                 usual_share=usual / before if compared else None,
-                usual_text=formats.rate(usual, before, style) if compared else "",
+                usual_line=links.number(
+                    formats.rate(usual, before, style), "usual_lost_at", at, named
+                )
+                if compared
+                else plain(""),
             )
         )
     return tuple(rows)
@@ -356,10 +367,10 @@ def _history(
     name: str,
     found: Mapping[str, SegmentFigures],
     quarters: Sequence[str],
-    style: Style,
+    links: DealLinks,
 ) -> tuple[ConversionRow, ...]:
-    """The stage's conversion in the last quarters."""
-    rows = []
+    """The stage's conversion in the last quarters, each leading to its deals of that quarter."""
+    rows, style = [], links.style
     for label in quarters[-TREND_QUARTERS:]:
         figures = found.get(label)
         stage = same_stage(figures, name, position)
@@ -378,9 +389,11 @@ def _history(
                 conversion=stage.exit_conversion if enough and stage else None,
                 low=interval[0] if interval else None,
                 high=interval[1] if interval else None,
-                figure=formats.rate_of(advanced, advanced + lost, style)
-                if advanced + lost
-                else _("no exits"),
+                figure=replace(links, quarter=label).rate_of(
+                    (advanced, "advanced"), (advanced + lost, "exits"), stage.position
+                )
+                if stage is not None and advanced + lost
+                else plain(_("no exits")),
             )
         )
     return tuple(rows)

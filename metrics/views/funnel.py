@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -38,7 +38,7 @@ from metrics.views.funnel_drawn import (
 from pipeline.views import answers
 from pipeline.views.deal_asking import may
 
-ACCEPTS = ("unit", "at", "vs", "cohort")
+ACCEPTS = ("unit", "at", "vs", "cohort", "view")
 _RIGHTS = ("danger.manage", "finding.add", "change.record")
 
 
@@ -117,6 +117,7 @@ def _made(
         today=today,
         versus=versus,
         deals_url=_url(request, "funnel_deals"),
+        exits=question.exits,
     )
     assert page is not None  # the caller looked
     here, others = _url(request, "funnel"), question.query(at=None)
@@ -128,7 +129,7 @@ def _made(
         "column_url": f"{here}{others}{'' if others == '?' else '&'}at=",
         "definitions_url": _url(request, "definitions"),
         "reasons_url": _url(request, "funnel_reasons")
-        + question.query(at=at, versus="", today=False),
+        + question.query(at=at, versus="", today=False, exits=False),
         "comparing": _comparing(asked),
     }
     return draw(page, charts=charts, context=context)
@@ -230,9 +231,24 @@ def _units(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:
     )
 
 
+def _views(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:
+    """The deals opened in the quarter, or what left the stages in it."""
+    named = ((False, _("Cohort")), (True, _("Exits")))
+    return tuple(
+        Choice(
+            text,
+            asked.question.query(exits=exits, today=asked.question.today and not exits),
+            "",
+            page.exits == exits,
+        )
+        for exits, text in named
+    )
+
+
 def _cohorts(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:
-    """The cohort as it stood when the quarter was closed, or as of today; none while it runs."""
-    if not page.final:
+    """The cohort as it stood when the quarter was closed, or as of today; none while it runs, and
+    none for the exits, which do not change."""
+    if not page.final or page.exits:
         return ()
     named = ((False, _("As it stood at its close")), (True, _("As of today")))
     return tuple(
@@ -297,7 +313,7 @@ def _context(
     charts = drawn.charts if drawn else {}
     links = export_links(request, charts, view="metrics:funnel_chart", query=query)
     at = page.stage.position if page and page.stage else None
-    here_at = asked.question.query(at=at, versus="", today=False)
+    here_at = asked.question.query(at=at, versus="", today=False, exits=False)
     add = f"?stage={work.stage_id}" if work else ""
     return {
         "page": page,
@@ -305,8 +321,9 @@ def _context(
         "here": request.build_absolute_uri(),
         "drawn": drawn,
         "filters": asked.filters,
-        "exports": tuple(link for name, link in links.items() if name != "interval"),
+        "exports": tuple(links[name] for name, chart in charts.items() if chart.table.raw),
         "units": _units(asked, page) if page else (),
+        "views": _views(asked, page) if page else (),
         "cohorts": _cohorts(asked, page) if page else (),
         "comparing": _comparing(asked) if page else None,
         "hatch": HATCH,
@@ -324,9 +341,21 @@ def _context(
         "add_here": add,
         "finding_url": _url(request, "finding", finding_id=0).removesuffix("0/"),
         "findings_url": _url(request, "finding_list"),
+        "here_findings_url": _findings_here(request, asked, work),
         "changes_url": _url(request, "change_list"),
         "record_url": _url(request, "change_add") + add if may(request, "change.record") else "",
     }
+
+
+def _findings_here(request: HttpRequest, asked: Asked, work: StageWork | None) -> str:
+    """The list of the very findings that are counted at the stage; "" where there are none, or
+    where the list cannot be asked for the segment."""
+    if work is None or not work.findings.total:
+        return ""
+    parts = segment_parts(asked.question.segment)
+    if parts.keys() - {"channel"}:
+        return ""
+    return f"{_url(request, 'finding_list')}?{urlencode({'stage': work.stage_id, **parts})}"
 
 
 @company_view("funnel.view")

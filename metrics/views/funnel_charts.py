@@ -22,6 +22,7 @@ from metrics.reports.funnel_chart import whole_funnel
 from metrics.selectors.funnel_page import FunnelPage
 from metrics.selectors.marks import Flag
 from metrics.selectors.stage_block import StageBlock
+from metrics.views.funnel_file import every_stage
 
 
 def funnel_charts(
@@ -33,6 +34,7 @@ def funnel_charts(
         charts["conversion"] = conversion(page.stage, style=style, flags=flags)
         charts["reasons"] = reasons(page.stage, style=style)
         charts["interval"] = exits(page.stage, style=style)
+    charts["stages"] = every_stage(page, style=style)
     return charts
 
 
@@ -43,10 +45,10 @@ def reasons(stage: StageBlock, *, style: Style) -> Chart:
             label=r.name,
             text=r.text,
             value=float(r.deals) if r.share is None else r.share,
-            tip=f"{r.name}: {r.deals_text}, {r.amount_text}"
-            + ("\n" + _("usual {rate}").format(rate=r.usual_text) if r.usual_text else ""),
+            tip=f"{r.name}: {r.deals_line.text}, {r.amount_line.text}"
+            + ("\n" + _("usual {rate}").format(rate=r.usual_line.text) if r.usual_line else ""),
             usual=r.usual_share,
-            usual_text=r.usual_text,
+            usual_text=r.usual_line.text,
         )
         for r in stage.reasons
     ]
@@ -58,7 +60,10 @@ def reasons(stage: StageBlock, *, style: Style) -> Chart:
         rows=rows,
         table=Table(
             head=(_("Reason"), _("Deals"), _("Usual"), _("Amount")),
-            rows=tuple((r.name, r.deals_text, r.usual_text, r.amount_text) for r in stage.reasons),
+            rows=tuple(
+                (r.name, r.deals_line.linked, r.usual_line.linked, r.amount_line.linked)
+                for r in stage.reasons
+            ),
             raw_head=("reason", "deals", "amount", "currency", "usual_deals"),
             raw=tuple(
                 (r.name, r.deals, r.amount, style.currency, r.usual_deals) for r in stage.reasons
@@ -81,14 +86,14 @@ def conversion(stage: StageBlock, *, style: Style, flags: Sequence[Flag] = ()) -
         name="conversion",
         title=_("Share that went on from {stage}").format(stage=stage.name),
         reading=_("Last: {figure} in {quarter}.").format(
-            figure=known[-1].figure, quarter=known[-1].text
+            figure=known[-1].figure.text, quarter=known[-1].text
         )
         if known
         else "",
         points=[
             Point(
                 label=r.label,
-                tip=f"{r.text}, {r.status}\n{r.figure}",
+                tip=f"{r.text}, {r.status}\n{r.figure.text}",
                 value=r.conversion,
                 low=r.low,
                 high=r.high,
@@ -101,7 +106,7 @@ def conversion(stage: StageBlock, *, style: Style, flags: Sequence[Flag] = ()) -
         events=[Event(flag.index, flag.text, flag.short) for flag in flags],
         table=Table(
             head=(_("Quarter"), _("Status"), _("Went on")),
-            rows=tuple((r.text, r.status, r.figure) for r in rows),
+            rows=tuple((r.text, r.status, r.figure.linked) for r in rows),
             raw_head=("quarter", "advanced", "lost", "conversion", "interval_low", "interval_high"),
             raw=tuple((r.quarter, r.advanced, r.lost, r.conversion, r.low, r.high) for r in rows),
         ),
@@ -114,22 +119,24 @@ def exits(stage: StageBlock, *, style: Style) -> Chart:
     if stage.conversion is None or stage.interval is None:
         return Chart("interval", title, "", Table((), (), (), ()), ())
     low, high = stage.interval
-    rows = [(_("This quarter"), stage.conversion_text, stage.interval_text)]
+    rows: list[tuple[str, ...]] = [
+        (_("This quarter"), stage.conversion_line.linked, stage.interval_text)
+    ]
     raw: list[tuple[str | int | float | None, ...]] = [("quarter", stage.conversion, low, high)]
     marks: tuple[Mark, ...] = ()
     if stage.usual is not None:
         marks = (Mark(stage.usual, stage.usual_text),)
-        rows.append((_("Usual"), stage.usual_text, ""))
+        rows.append((_("Usual"), stage.usual_line.linked, ""))
         raw.append(("usual", stage.usual, None, None))
     return interval(
         name="interval",
         title=title,
-        reading=f"{stage.conversion_text}, {stage.interval_text}. {stage.usual_text}",
+        reading=f"{stage.conversion_line.text}, {stage.interval_text}. {stage.usual_text}",
         estimate=Estimate(
             value=stage.conversion,
             low=low,
             high=high,
-            text=stage.conversion_text,
+            text=stage.conversion_line.text,
             low_text=formats.percent(low, style) or "",
             high_text=formats.percent(high, style) or "",
         ),

@@ -145,9 +145,12 @@ def _back(request: HttpRequest, answer: _Answer) -> str:
     slug = request.company.slug  # type: ignore[attr-defined]
     asked = answer.drilled.asked
     url = reverse("metrics:funnel", kwargs={"company_slug": slug})
-    back = answer.question.query(unit=answer.drilled.unit, at=asked.at if asked else None)
-    if asked is not None and asked.today:
-        back += "&cohort=today" if back != "?" else "cohort=today"
+    back = answer.question.query(
+        unit=answer.drilled.unit,
+        at=asked.at if asked else None,
+        today=asked is not None and asked.today,
+        exits=asked is not None and asked.exits,
+    )
     return url + ("" if back == "?" else back)
 
 

@@ -56,7 +56,8 @@ def furnish(workspace: Workspace) -> list[str]:
         make_link(**told, material_id=material.pk, deal_id=deal)
     return [
         "funnel/",
-        "funnel/?view=exits&by=deals",
+        "funnel/?view=exits&unit=deals",
+        "funnel/?view=exits&unit=money&vs=channel%3Dinbound",
         "funnel/deals/?figure=lost_at&at=3",
         "changes/",
         "changes/add/",
@@ -112,6 +113,8 @@ def test_every_page_is_accessible_fits_and_keeps_the_policy(
                 found.append(f"{where}: {answer and answer.status}")
                 continue
             found += [f"{where}: {v}" for v in window.axe()]
+            if window.page.get_by_text("Not understood").count():
+                found.append(f"{where}: the page does not understand its address")
             if window.overflow() > 0:
                 found.append(f"{where}: {window.overflow()} px too wide")
             found += [f"{where}: {said}" for said in window.said]

@@ -51,6 +51,50 @@ def test_units() -> None:
     assert money[0].count.text == "amount lost here in the quarter"
 
 
+def exits_of(*history: SegmentFigures, unit: str = "per100") -> FunnelPage:
+    page = funnel_page(
+        history=history or (before(), figures()), quarters=QUARTERS, unit=unit, at=None,
+        reading=Reading(STYLE), exits=True,
+    )  # fmt: skip
+    assert page is not None
+    return page
+
+
+def test_the_exits_in_every_unit() -> None:
+    page = exits_of()
+    assert [c.value for c in page.columns] == ["80", "80", "40", "23"]
+    coach = page.columns[2]
+    assert coach.count.text == "n = 100"
+    assert coach.cohort_line.text == "60 lost of 100 that left"
+    assert coach.exits_line.text == "95% 31 to 50% went on, usual 48.0%"
+    assert page.columns[3].cohort_line.text == "23 won of 100 that closed"
+    assert page.columns[3].exits_line.text == "95% 18 to 30% of what closed was won"
+    assert page.unfinished is None
+    assert page.lede.text.startswith("Of 214 deals closed in Q3 2026, 50 were won. Worse than")
+    assert [column_of(c).next_level for c in page.columns[:3]] == pytest.approx([0.8, 0.8, 0.4])
+    deals = exits_of(unit="deals").columns
+    assert [c.value for c in deals] == ["80", "80", "40", "50"]
+    assert deals[2].cohort_line.text == "60 lost of 100 that left"
+    money = exits_of(unit="money").columns
+    assert [c.value for c in money] == ["€20,000", "€20,000", "€20,000", "€596,000"]
+    assert money[2].exits_line.text == "Expected loss up to €30,000"
+
+
+def test_few_exits_are_counts_and_none_is_said_so() -> None:
+    none = replace(STAGES[0], advanced=0, lost_at=0, exit_conversion=None, exit_interval=None)
+    few = replace(STAGES[1], advanced=3, lost_at=2, exit_conversion=0.6, exit_interval=(0.2, 0.9))
+    page = exits_of(figures(stages=(none, few, STAGES[2])))
+    assert [c.value for c in page.columns[:3]] == ["\N{EN DASH}", "3 of 5", "40"]
+    assert page.columns[0].cohort_line.text == "No deal left this stage in the quarter"
+    assert page.columns[1].cohort_line.text == "2 lost of 5 that left"
+    assert page.columns[1].exits_line.text == "usually 80.0% went on"
+    page = exits_of(figures(stages=(none, few), danger_order=(2, 1), won=2, closed=5, lost=3))
+    assert page.unit == "deals"
+    assert "Fewer than 10 deals left any stage" in page.notices[0].text
+    # The drawing is there though no deal left the first stage.
+    assert funnel_charts(page, style=STYLE)["funnel"].drawings
+
+
 def test_an_unfinished_cohort_is_marked_with_its_number() -> None:
     stages = (replace(STAGES[0], cohort_lost=8, cohort_pending=12), *STAGES[1:])
     page = page_of(figures(stages=stages))
@@ -168,7 +212,7 @@ def test_every_anchor_exists_in_the_definitions() -> None:
 
 def test_reasons_by_number_of_deals() -> None:
     reasons = page_of(at=1).stage.reasons
-    assert [(r.name, r.deals_text, r.amount_text) for r in reasons] == [
+    assert [(r.name, r.deals_line.text, r.amount_line.text) for r in reasons] == [
         ("Competitor", "12", "€12,000"),
         ("Not recorded", "8", "€8,000"),
     ]
@@ -177,7 +221,7 @@ def test_reasons_by_number_of_deals() -> None:
 def test_a_renamed_stage_keeps_its_history_by_position() -> None:
     renamed = tuple(replace(s, name=s.name.replace("Held", "Discovery")) for s in STAGES)
     page = page_of(before(), figures(stages=renamed), at=2)
-    assert [row.figure for row in page.stage.history] == ["80.0% (80 of 100)"] * 2
+    assert [row.figure.text for row in page.stage.history] == ["80.0% (80 of 100)"] * 2
 
 
 def test_a_running_quarter_is_marked_in_the_history() -> None:
