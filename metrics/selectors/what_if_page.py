@@ -67,6 +67,7 @@ class WhatIfPage:
     """Everything that the page prints. `empty` is the reason why there is nothing to change."""
 
     lede: SafeString
+    win_rate: SafeString  # what it is and would be: no lever of its own, the stages set it
     factors: tuple[Field, ...]
     stages: tuple[Field, ...]
     result: Result
@@ -94,6 +95,7 @@ def what_if_page(
     result = result_of(now, levers, found, state, reading)
     return WhatIfPage(
         lede=_lede(now, steps, found, state, reading),
+        win_rate=_win_rate(now, found, state, style),
         factors=fields[:3],
         stages=fields[3:],
         result=result,
@@ -141,6 +143,31 @@ def _lede(
         quarter=quarter,
         change=formats.change(now.velocity, found.velocity, style),
     )
+
+
+def _win_rate(
+    now: SegmentFigures, found: WhatIf | WhatIfEmpty, state: State, style: Style
+) -> SafeString:
+    """The fourth lever in a sentence: today's, and the one that the changed stages give."""
+
+    def told(share: float | None) -> str:
+        return formats.percent(share, style, decimals=1) or ""
+
+    if now.win_rate is None or not now.stages:
+        return wording.joined([])
+    if isinstance(found, str) or not state.changes.conversions:
+        said = wording.sentence(_("Win rate: {today}, as today."), today=told(now.win_rate))
+    else:
+        said = wording.sentence(
+            _("Win rate: {after} instead of {today}."),
+            after=told(found.win_rate),
+            today=told(now.win_rate),
+        )
+    why = _(
+        "It is set by the stages below: it grows and shrinks in proportion to the share that goes"
+        " on at each of them."
+    )
+    return wording.joined([said, why])
 
 
 def _rank_row(step: RankedStep, now: SegmentFigures, reading: Reading) -> RankRow:
