@@ -59,7 +59,7 @@ def quarter_deals(
     stages still. One reading of the facts for all quarters of the same stages and zone.
     """
     rows = _newest(company, pipeline_id, starts, segment)
-    behind = _behind([row["quarter_start"] for row in rows], now)
+    behind = _behind(company, [row["quarter_start"] for row in rows], now)
     bases: dict[str, Basis] = {}
     groups: dict[Basis, list[tuple[dict[str, Any], datetime]]] = {}
     for row in rows:
@@ -135,10 +135,10 @@ def _newest(
     return list(found.values())
 
 
-def _behind(starts: Sequence[date], now: datetime) -> set[date]:
+def _behind(company: Company, starts: Sequence[date], now: datetime) -> set[date]:
     """The quarters whose figures wait for a recomputation."""
     waiting = Q(gen__gt=F("done_gen")) | Q(due_at__lte=now)
-    rows = DirtyQuarter.objects.filter(waiting, quarter_start__in=list(starts))
+    rows = DirtyQuarter.objects.filter(waiting, company=company, quarter_start__in=list(starts))
     return set(rows.values_list("quarter_start", flat=True))
 
 

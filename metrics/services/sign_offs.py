@@ -45,11 +45,12 @@ def sign_quarter(
     with transaction.atomic():
         company = Company.objects.get(pk=require_company_id())
         # Recomputing holds this row: no new version appears while this one is signed.
-        behind = DirtyQuarter.objects.select_for_update().filter(quarter_start=quarter_start)
-        waits = any(row.gen > row.done_gen for row in behind)
+        waits = any(row.gen > row.done_gen for row in _held(company, quarter_start))
         rows = newest_rows(company=company, pipeline_id=pipeline_id, quarter_start=quarter_start)
-        if not rows:
-            _refuse_open(pipeline_id, quarter_start)
+        of_quarter = Snapshot.objects.filter(pipeline_id=pipeline_id, quarter_start=quarter_start)
+        # One that was closed too early runs on, and is not final before it has closed again.
+        if not rows or of_quarter.exclude(status=Snapshot.Status.FINAL).exists():
+            _refuse_open(of_quarter.first())
         versions = {row.segment: row.version for row in rows}
         label, digest = rows[0].quarter_label, seal_of(rows[0].quarter_label, rows)
         standing = SignOff.objects.filter(
@@ -107,7 +108,7 @@ def countersign(*, by: Actor, now: datetime, sign_off_id: int, comment: str = ""
             raise NotFound(_("This signature does not exist."))
         company = Company.objects.get(pk=require_company_id())
         # Two who countersign at once wait for each other here, and for a restatement.
-        list(DirtyQuarter.objects.select_for_update().filter(quarter_start=first.quarter_start))
+        _held(company, first.quarter_start)
         standing = SignOff.objects.filter(countersigns=first).first()
         if standing is not None:
             if standing.by_id == by.user_id:
@@ -156,8 +157,13 @@ def _may(by: Actor) -> None:
         raise NotAllowed(_("Only a manager signs a quarter."))
 
 
-def _refuse_open(pipeline_id: int, quarter_start: date) -> None:
-    running = Snapshot.objects.filter(pipeline_id=pipeline_id, quarter_start=quarter_start).first()
+def _held(company: Company, quarter_start: date) -> list[DirtyQuarter]:
+    """The quarter's row of the work list, held; row security does not know the companies' rows."""
+    rows = DirtyQuarter.objects.select_for_update()
+    return list(rows.filter(company=company, quarter_start=quarter_start))
+
+
+def _refuse_open(running: Snapshot | None) -> None:
     if running is None:
         raise NotFound(_("This quarter does not exist."))
     raise DomainError(

@@ -16,6 +16,7 @@ from metrics.models import SignOff, Snapshot
 from metrics.selectors.sign_offs import named_rows, seal_of, sign_offs_of
 from metrics.services.recompute import recompute_all
 from metrics.services.sign_offs import countersign, sign_quarter
+from pipeline.models import DirtyQuarter
 from pipeline.services.deals import change_deal
 from pipeline.services.history import NotFound, StaleVersion
 from tests.personas import NOW, OPERATOR, World, client_of, make_user
@@ -69,6 +70,16 @@ def test_a_signature_names_every_segment_and_keeps_the_hash_of_its_figures(
         assert seal_of("2026-Q1", named) != signed.digest
         entry = AuditEntry.objects.get(action="quarter.signed")
         assert (entry.object_id, entry.after["digest"]) == (signed.pk, signed.digest)
+
+
+def test_a_neighbour_who_is_being_computed_keeps_nobody_from_signing(computed: World) -> None:
+    neighbour = computed.b.company.pk
+    assert neighbour != computed.a.company.pk
+    DirtyQuarter.objects.update_or_create(
+        company_id=neighbour, quarter_start=Q1, defaults={"gen": 7, "done_gen": 3}
+    )
+    signed = signs(computed)
+    assert seconds(computed, signed).countersigns_id == signed.pk
 
 
 def test_signing_twice_is_signing_once_and_another_person_is_sent_to_countersign(
