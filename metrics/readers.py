@@ -4,9 +4,10 @@ Each column comes as one aggregate value, not row by row: that transport is the 
 (docs/adr/0004-packed-paths.md). Several aggregates of one query see the rows in the same order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -225,11 +226,16 @@ def _history(
 
 def read_rates(*, company: Company) -> Rates:
     """The company's own exchange rates; row 0 is its currency. Empty where it has none."""
-    currencies = _currencies(company)
+    rates = ExchangeRate.objects.values_list("currency", "month", "rate")
+    return rate_table(_currencies(company), rates)
+
+
+def rate_table(currencies: Sequence[str], rates: Iterable[tuple[str, date, Decimal]]) -> Rates:
+    """Rates by currency and month as a table; the first of the currencies is the company's own."""
     rows = [
         (currencies.index(currency), month.year * 12 + month.month - 1 - 1970 * 12, float(rate))
-        for currency, month, rate in ExchangeRate.objects.values_list("currency", "month", "rate")
-        if currency != company.currency
+        for currency, month, rate in rates
+        if currency != currencies[0]
     ]
     if not rows:
         return Rates.none(len(currencies) + 1)

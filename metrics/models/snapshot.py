@@ -14,6 +14,9 @@ class Snapshot(TenantModel):
     While a quarter runs or settles there is one row a segment, version 0, replaced in place.
     Final rows start at version 1 and are never updated or deleted (row security refuses it to
     the runtime role); a restatement is the next version, with what caused it.
+
+    A quarter that a clock closed before its time, having run ahead, keeps those final rows; what
+    runs on beside them bears the number that its closing will have (docs/adr/0010).
     """
 
     row_security: ClassVar[RowSecurity] = RowSecurity(changeable="status <> 'final'")
@@ -22,6 +25,12 @@ class Snapshot(TenantModel):
         RUNNING = "running", "Running"
         SETTLING = "settling", "Settling"
         FINAL = "final", "Final"
+
+    # The rows in which a quarter closed: its first final ones, and where a clock that ran ahead
+    # had closed it too early, those of its own midnight.
+    CLOSING: ClassVar[models.Q] = models.Q(version=1) | models.Q(
+        status="final", cause__reopened=True
+    )
 
     pipeline = TenantForeignKey("pipeline.Pipeline", related_name="+")
     quarter_start = models.DateField()
@@ -41,6 +50,9 @@ class Snapshot(TenantModel):
     # Restatements: who and what caused it, and the fields that differ with both values.
     cause = models.JSONField(default=dict, blank=True)
     imported = models.BooleanField(default=False)
+    # Final rows: the newest move, change of a deal and audit entry that were there when it was
+    # computed, by id. Times tell the same unless a clock was set back; empty where times decided.
+    known = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [
@@ -53,7 +65,7 @@ class Snapshot(TenantModel):
                 name="metrics_snapshot_final_has_version",
                 condition=(
                     models.Q(status="final", version__gte=1)
-                    | (~models.Q(status="final") & models.Q(version=0))
+                    | (~models.Q(status="final") & ~models.Q(version=1))
                 ),
             ),
         ]

@@ -38,11 +38,15 @@ class FactLine:
 
 @dataclass(frozen=True, slots=True)
 class CauseText:
-    """Why a version was made: its facts, and how many there were beyond those kept."""
+    """Why a version was made: its facts, and how many there were beyond those kept.
+
+    `early` says so where it is the closing of a quarter that had been closed before its time.
+    """
 
     facts: tuple[FactLine, ...]
     more: str
     who: str  # the people in one line
+    early: str = ""
 
 
 def cause_texts(
@@ -67,6 +71,9 @@ def cause_texts(
             if more
             else "",
             ", ".join(dict.fromkeys(line.by for line in lines if line.by)),
+            _("A clock that ran ahead had closed this quarter too early. It closed here.")
+            if causes[number].get("reopened")
+            else "",
         )
     return found
 

@@ -30,14 +30,14 @@ _CAUSES = """
     SELECT DISTINCT ON (version) version, segment, cause
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s AND quarter_start = %(start)s
-      AND version > 1
+      AND version > 1 AND status = 'final'
     ORDER BY version, segment = %(segment)s DESC, segment = 'all' DESC, segment
 """
 _TOUCHED = """
     SELECT version, segment, (SELECT count(*) FROM jsonb_object_keys(cause -> 'fields'))
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s AND quarter_start = %(start)s
-      AND version > 1
+      AND version > 1 AND status = 'final'
     ORDER BY version, segment <> 'all', segment LIKE '%%&%%', segment
 """
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.models import Company
 from metrics.calc.calendar import Quarter
-from metrics.models import SignOff
+from metrics.models import SignOff, Snapshot
 from metrics.selectors.sign_offs import shown_name
 
 # A restatement stores only the segments that it changed: all of one moment share their number.
@@ -41,6 +41,8 @@ _SEGMENTS = """
 class Version:
     """One state of a whole quarter: 0 while it runs, 1 as first reported, then restatements.
 
+    One that runs on after a clock closed it too early bears the number of the closing to come.
+
     `fields` is how many figures of the asked segment differ from the version before; None where
     this version left that segment alone. `segments` is how many rows it wrote.
     """
@@ -56,7 +58,7 @@ class Version:
 
     @property
     def restated(self) -> bool:
-        return self.number > 1
+        return self.number > 1 and self.status == Snapshot.Status.FINAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from metrics.models import SignOff, Snapshot
 _LATER = """
     SELECT quarter_start, version, min(computed_at), count(*)
     FROM metrics_snapshot
-    WHERE company_id = %s AND pipeline_id = %s AND version > 1
+    WHERE company_id = %s AND pipeline_id = %s AND version > 1 AND status = 'final'
       AND (%s::date IS NULL OR quarter_start = %s)
     GROUP BY quarter_start, version ORDER BY quarter_start, version
 """

@@ -8,9 +8,9 @@ from django.db import connection
 from accounts.models import Company
 from metrics.calc.calendar import Quarter, moment
 from metrics.calc.figures import QuarterTable, quarter_table
-from metrics.readers import StageList, read_rates
+from metrics.readers import StageList
 from metrics.services.causes import facts_since
-from metrics.services.recount import Facts, known_history, read_facts
+from metrics.services.recount import Facts, known_history, known_rates, read_facts
 
 # Loaded rows bring the time at which another installation recorded them.
 _RECORDED = """
@@ -56,4 +56,4 @@ class Closings:
             self._facts = read_facts(company=company, pipeline_id=self.pipeline_id)
         known = known_history(self._facts, cut=as_of, stages=stages, zone=zone)
         at = moment(as_of, zone or company.zone)
-        return quarter_table(known, quarter, at, read_rates(company=company))
+        return quarter_table(known, quarter, at, known_rates(self._facts, cut=as_of))

@@ -24,7 +24,7 @@ from metrics.calc.stored import (
 from metrics.calc.stored_rows import SegmentRows
 from metrics.calc.types import SnapshotStatus
 from metrics.models import Snapshot
-from metrics.services.causes import Cause
+from metrics.services.causes import Cause, Known
 from metrics.services.closing import was_recorded_before
 
 
@@ -41,6 +41,7 @@ class Computed:
     stages: Sequence[str]
     days: int
     figures: SegmentRows
+    reopened: bool = False  # it ran on after a clock had closed it too early: this is its closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,15 @@ _NEWEST = """
     SELECT DISTINCT ON (segment) segment, id, version, status, digest, first, definitions::text
     FROM metrics_snapshot
     WHERE company_id = %s AND pipeline_id = %s AND quarter_start = %s
+      AND (status = 'final') = %s
     ORDER BY segment, version DESC
 """
 _INSERT = """
     INSERT INTO metrics_snapshot (company_id, pipeline_id, quarter_start, quarter_end,
         quarter_label, version, status, first, as_of, computed_at, definitions, cause, imported,
-        segment, figures, digest)
-    SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, c::jsonb, %s, s, f::jsonb, d
+        known, segment, figures, digest)
+    SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, c::jsonb, %s,
+           %s::jsonb, s, f::jsonb, d
     FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t(s, f, d, c)
 """
 _REPLACE = """
@@ -89,23 +92,27 @@ def _text(figures: StoredFigures) -> str:
 
 
 def publish(
-    *, company: Company, computed: Computed, now: datetime, cause: Callable[[], Cause]
+    *,
+    company: Company,
+    computed: Computed,
+    now: datetime,
+    cause: Callable[[], Cause],
+    known: Callable[[], Known] | None,
 ) -> Published:
     """Store what was computed. Writes nothing where nothing changed.
 
-    Running and settling rows (version 0) are replaced in place. A final row is never touched: a
-    difference becomes the next version beside it, with the fields that differ and its `cause`,
-    which is asked for only then.
+    Running and settling rows are replaced in place. A final row is never touched: a difference
+    becomes the next version beside it, with the fields that differ and its `cause`, which is
+    asked for only then, as is which facts it knows. `known` is None where `now` alone says that.
     """
-    newest = _newest(company, computed)
     if computed.status == "final":
-        return _publish_final(company, computed, newest, now, cause)
-    return _publish_running(company, computed, newest, now)
+        return _publish_final(company, computed, now, cause, known)
+    return _publish_running(company, computed, now)
 
 
-def _newest(company: Company, computed: Computed) -> dict[str, _Row]:
+def _newest(company: Company, computed: Computed, *, final: bool) -> dict[str, _Row]:
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, [company.pk, computed.pipeline_id, computed.quarter.start])
+        cursor.execute(_NEWEST, [company.pk, computed.pipeline_id, computed.quarter.start, final])
         return {segment: _Row(*row) for segment, *row in cursor.fetchall()}
 
 
@@ -123,9 +130,20 @@ def _made(computed: Computed, segments: Sequence[str]) -> dict[str, StoredFigure
     return {segment: found.get(segment) or _nothing(computed) for segment in segments}
 
 
-def _publish_running(
-    company: Company, computed: Computed, newest: dict[str, _Row], now: datetime
-) -> Published:
+def _running_version(company: Company, computed: Computed) -> int:
+    """0; beside final rows of a clock that ran ahead the number of the closing to come."""
+    final = Snapshot.objects.filter(
+        company=company,
+        pipeline_id=computed.pipeline_id,
+        quarter_start=computed.quarter.start,
+        status=Snapshot.Status.FINAL,
+    )
+    newest = final.order_by("-version").values_list("version", flat=True).first()
+    return 0 if newest is None else newest + 1
+
+
+def _publish_running(company: Company, computed: Computed, now: datetime) -> Published:
+    newest = _newest(company, computed, final=False)
     digests = _digests(computed)
     wanted = dict(computed.definitions)
     # Rows of one quarter nearly always share one text: each text is read once.
@@ -147,7 +165,9 @@ def _publish_running(
         if segment in newest and not is_as_computed(newest[segment], digest)
     ]
     texts = {s: _text(figures) for s, figures in _made(computed, [*new, *stale]).items()}
-    _insert(company, computed, now, 0, False, [(s, texts[s], digests[s], "{}") for s in new])
+    if new:
+        rows = [(s, texts[s], digests[s], "{}") for s in new]
+        _insert(company, computed, now, _running_version(company, computed), rows)
     if stale:
         quarter = computed.quarter
         _write(
@@ -179,23 +199,25 @@ def _publish_running(
 def _publish_final(
     company: Company,
     computed: Computed,
-    newest: dict[str, _Row],
     now: datetime,
     cause: Callable[[], Cause],
+    known: Callable[[], Known] | None,
 ) -> Published:
-    final = {segment: row for segment, row in newest.items() if row.status == "final"}
+    final = _newest(company, computed, final=True)
     digests = _digests(computed)
-    if not final:
-        # The first final version; the rows of its running time have done their work.
+    removed = 0
+    if not final or computed.reopened:
+        # The rows of its running time have done their work.
         with connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM metrics_snapshot WHERE company_id = %s AND pipeline_id = %s"
-                " AND quarter_start = %s AND version = 0",
+                " AND quarter_start = %s AND status <> 'final'",
                 [company.pk, computed.pipeline_id, computed.quarter.start],
             )
             removed = cursor.rowcount
+    if not final:
         imported = (
-            not newest
+            not removed
             and (now - computed.as_of).days >= 1
             # A worker that was down all the time has written nothing; people have.
             and not was_recorded_before(
@@ -204,13 +226,13 @@ def _publish_final(
         )
         figures = _made(computed, list(digests))
         rows = [(segment, _text(figures[segment]), digests[segment], "{}") for segment in digests]
-        _insert(company, computed, now, 1, imported, rows)
+        _insert(company, computed, now, 1, rows, imported=imported, known=known)
         return Published(len(rows), removed, restated=False)
 
     texts = {row.definitions for row in final.values()}
     if any(json.loads(text)["definitions"] != DEFINITIONS for text in texts):
         # New definitions restate only on request (docs/metrics.md, Snapshots).
-        return Published(0, 0, restated=False)
+        return Published(0, removed, restated=False)
     nothing = computed.figures.digest_of_nothing
     differing = sorted(
         segment
@@ -218,8 +240,9 @@ def _publish_final(
         if segment not in final or final[segment].digest != digests.get(segment, nothing)
     )
     changed = _restatements(company, computed, final, differing, cause) if differing else []
-    _insert(company, computed, now, max(row.version for row in final.values()) + 1, False, changed)
-    return Published(len(changed), 0, restated=bool(changed))
+    version = max(row.version for row in final.values()) + 1
+    _insert(company, computed, now, version, changed, known=known)
+    return Published(len(changed), removed, restated=bool(changed))
 
 
 def _restatements(
@@ -235,7 +258,7 @@ def _restatements(
     """
     made = _made(computed, segments)
     stored = _figures_of(company, [final[s].id for s in segments if s in final])
-    first_open = _first_open_amounts(company, computed, segments)
+    first_open = {} if computed.reopened else _first_open_amounts(company, computed, segments)
     digests = computed.figures.digests
     rows: list[tuple[str, str, str, str]] = []
     told: dict[str, Any] = {}
@@ -247,7 +270,7 @@ def _restatements(
         text = _text(figures)
         fields = changed_fields(was, json.loads(text))
         if fields:
-            told = told or cause().as_json()
+            told = told or {**cause().as_json(), "reopened": computed.reopened}
             digest = digests.get(segment, computed.figures.digest_of_nothing)
             rows.append((segment, text, digest, json.dumps({**told, "fields": fields})))
     return rows
@@ -258,8 +281,10 @@ def _insert(
     computed: Computed,
     now: datetime,
     version: int,
-    imported: bool,
     rows: list[tuple[str, str, str, str]],
+    *,
+    imported: bool = False,
+    known: Callable[[], Known] | None = None,
 ) -> None:
     if not rows:
         return
@@ -279,6 +304,7 @@ def _insert(
             now,
             json.dumps(dict(computed.definitions), sort_keys=True),
             imported,
+            json.dumps(known().as_json() if known else {}),
             *(list(column) for column in zip(*rows, strict=True)),
         ],
     )
@@ -302,15 +328,17 @@ def _figures_of(company: Company, ids: Sequence[int]) -> dict[int, dict[str, Any
 def _first_open_amounts(
     company: Company, computed: Computed, segments: Sequence[str]
 ) -> dict[str, StoredFigures]:
-    """The quarter's first final version: `amount_open_at_end` stays as it was in it."""
+    """The version in which the quarter closed: `amount_open_at_end` stays as it was in it."""
     rows = Snapshot.objects.filter(
+        Snapshot.CLOSING,
         company=company,
         pipeline_id=computed.pipeline_id,
         quarter_start=computed.quarter.start,
         segment__in=segments,
-        version=1,
-    ).values_list("segment", "figures")
-    return {segment: from_json(figures) for segment, figures in rows}
+    ).order_by("version")  # of two closings the later one holds
+    return {
+        segment: from_json(figures) for segment, figures in rows.values_list("segment", "figures")
+    }
 
 
 def _nothing(computed: Computed) -> StoredFigures:

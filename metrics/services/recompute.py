@@ -35,7 +35,7 @@ from metrics.readers import (
     read_rates,
     stages_of,
 )
-from metrics.services.causes import Cause, facts_since
+from metrics.services.causes import Cause, Known, facts_since, known_now
 from metrics.services.closing import Closings
 from metrics.services.publish import Computed, Published, publish
 from metrics.services.sweep import is_due
@@ -106,7 +106,9 @@ def _other_calendar(closed: Mapping[date, Quarter], company: Company) -> date | 
 
 def _forget(quarter_start: date) -> None:
     """A quarter that the company's calendar no longer has: what ran in it was never closed."""
-    Snapshot.objects.filter(quarter_start=quarter_start, version=0).delete()
+    Snapshot.objects.filter(quarter_start=quarter_start).exclude(
+        status=Snapshot.Status.FINAL
+    ).delete()
 
 
 def recompute_quarter(
@@ -127,6 +129,7 @@ def recompute_quarter(
         if row is None:
             return None
         due = is_due(row.due_at, now)
+        far = due and row.due_at > now
         if not (force or due or row.gen > row.done_gen):
             return None
         company = Company.objects.get(pk=company_id)
@@ -144,6 +147,8 @@ def recompute_quarter(
         row.due_at = _next_due(company, quarter, now) if quarter.start == quarter_start else None
         row.save(update_fields=["done_gen", "due_at"])
         _open_next_quarter(company, quarter, now)
+        if far or company.local_day(now) < quarter.start:
+            _wake_the_closed(company, now)
         return done
 
 
@@ -217,7 +222,8 @@ def _recompute(company: Company, quarter: Quarter, now: datetime) -> Recomputed:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What a quarter of a pipeline is computed relative to. `since`: the newest final version.
+    """What a quarter of a pipeline is computed relative to. `since`: the newest final version,
+    `known`: the facts that it knew, `reopened`: the quarter ran on after it.
 
     `zone` is that of a final quarter which was closed in another one than the company's.
     """
@@ -230,20 +236,25 @@ class _Frame:
     definitions: dict[str, Any]
     since: datetime | None
     zone: ZoneInfo | None = None
+    known: Known | None = None
+    reopened: bool = False
 
 
 def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) -> _Frame:
-    """Once final, always final: as_of, stages and settings of its final version hold."""
+    """Once final, always final: as_of, stages and settings of its final version hold.
+
+    Only where its midnight is still to come did a clock that ran ahead close it, and was set
+    back since: then the quarter runs on, beside what was closed too early.
+    """
+    rows = Snapshot.objects.filter(pipeline_id=pipeline_id, quarter_start=quarter.start)
     kept = (
-        Snapshot.objects.filter(
-            pipeline_id=pipeline_id, quarter_start=quarter.start, status=Snapshot.Status.FINAL
-        )
+        rows.filter(status=Snapshot.Status.FINAL)
         .order_by("-version", "-computed_at")
-        .values("as_of", "computed_at", "definitions")
+        .values("as_of", "computed_at", "definitions", "known")
         .first()
     )
-    if kept is None:
-        clock = company.clock(now)
+    clock = company.clock(now)
+    if kept is None or kept["as_of"] > clock:
         stages = stages_of(pipeline_id=pipeline_id)
         return _Frame(
             pipeline_id,
@@ -265,6 +276,8 @@ def _frame(company: Company, pipeline_id: int, quarter: Quarter, now: datetime) 
         definitions,
         kept["computed_at"],
         basis.zone,
+        Known.of(kept["known"]),
+        rows.exclude(status=Snapshot.Status.FINAL).exists(),
     )
 
 
@@ -281,33 +294,54 @@ def _publish(
     So a worker that slept over the midnight, while people went on entering moves, leaves the
     versions of one that did not.
     """
-    quarter, since = frame.quarter, frame.since or frame.as_of
+    quarter, as_of = frame.quarter, frame.as_of
 
-    def cause() -> Cause:
-        return facts_since(company=company, since=since, as_of=frame.as_of)
-
-    def computed(of: QuarterTable) -> Computed:
+    def computed(of: QuarterTable, *, reopened: bool) -> Computed:
         return Computed(
             pipeline_id=frame.pipeline_id,
             quarter=quarter,
             status=frame.status,
             first=first_day is not None and quarter.start <= first_day < quarter.end,
-            as_of=frame.as_of,
+            as_of=as_of,
             definitions=frame.definitions,
             stages=of.stages,
             days=of.days,
             figures=SegmentRows(of),
+            reopened=reopened,
         )
 
+    since, known, reopened = frame.since or as_of, frame.known, frame.reopened
     closed = Published(0, 0, restated=False)
-    if frame.status == "final" and frame.since is None and company.as_of is None:
-        then = closings.table_at(
-            quarter=quarter, as_of=frame.as_of, stages=frame.stages, zone=frame.zone
-        )
+    closes = frame.status == "final" and (frame.since is None or reopened)
+    if closes and company.as_of is None:
+        then = closings.table_at(quarter=quarter, as_of=as_of, stages=frame.stages, zone=frame.zone)
         if then is not None:
             # `computed_at` says which facts a version knows: those of that midnight.
-            closed = publish(company=company, computed=computed(then), now=frame.as_of, cause=cause)
-    found = publish(company=company, computed=computed(table), now=now, cause=cause)
+            closed = publish(
+                company=company,
+                computed=computed(then, reopened=reopened),
+                now=as_of,
+                cause=lambda: facts_since(
+                    company=company,
+                    since=frame.since or as_of,
+                    as_of=as_of,
+                    known=frame.known,
+                    until=as_of,
+                ),
+                known=None,
+            )
+            since, known, reopened = as_of, None, False
+
+    def cause() -> Cause:
+        return facts_since(company=company, since=since, as_of=as_of, known=known)
+
+    found = publish(
+        company=company,
+        computed=computed(table, reopened=reopened),
+        now=now,
+        cause=cause,
+        known=lambda: known_now(company=company),
+    )
     return Published(
         closed.written + found.written, closed.removed + found.removed, restated=found.restated
     )
@@ -347,6 +381,20 @@ def _open_next_quarter(company: Company, quarter: Quarter, now: datetime) -> Non
         today = company.local_day(now)
         later = quarters_between(quarter.end, today, company.fiscal_year_start_month)
         _ensure_dirty_rows(company, later)
+
+
+def _wake_the_closed(company: Company, now: datetime) -> None:
+    """A clock ran ahead and was set back: what it closed before its time is due again.
+
+    A row that somebody else holds is left alone: they mark it, and two who wait for each other
+    are worse than a quarter that waits for its next move.
+    """
+    rows = DirtyQuarter.objects.select_for_update(skip_locked=True)
+    for row in rows.filter(company=company, due_at=None):
+        quarter = quarter_of(row.quarter_start, company.fiscal_year_start_month)
+        row.due_at = _next_due(company, quarter, now) and now
+        if row.due_at is not None:
+            row.save(update_fields=["due_at"])
 
 
 def _ensure_dirty_rows(company: Company, quarters: Sequence[Quarter]) -> None:

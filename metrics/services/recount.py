@@ -1,25 +1,27 @@
 """What a pipeline's history looked like at an earlier time: from facts recorded by then.
 
 Moves are appended and say when they were recorded, so later ones are left out, corrections among
-them. A changed attribute of a deal keeps what stood there before, and so does the audit entry of
-a renamed or re-sorted catalogue row: both are taken back. Two things are not kept and are read
-as they are today: exchange rates, and to which team a rep belonged before two teams were merged.
+them. A changed attribute of a deal keeps what stood there before, and so do the audit entries of
+a renamed or re-sorted catalogue row, of a rep who went to another team and of an exchange rate:
+all of them are taken back.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from accounts.models import AuditEntry, Company
 from metrics.calc.calendar import day_number, local_days, microseconds
-from metrics.calc.history import DIMENSIONS, LOST_LEVELS, History, dimension_codes
-from metrics.readers import StageList
-from metrics.services.causes import COUNTED
+from metrics.calc.history import DIMENSIONS, LOST_LEVELS, History, Rates, dimension_codes
+from metrics.readers import StageList, rate_table
+from metrics.services.causes import COUNTED, Known
 from pipeline import paths
 from pipeline.models import (
     Deal,
@@ -41,19 +43,29 @@ _CATALOGUES: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "team": (Team, ("name",)),
     "reason": (LostReason, ("level",)),
 }
-# What changes figures and is not kept as it was.
-_NOT_KEPT = ("rates.changed", "team.merged")
+# By time, or by the ids of what was there: a clock can be set back.
+Cut = datetime | Known
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value that was replaced: of a deal or of a catalogue's row (`kind`)."""
+    """A value that was replaced: of a deal, of a catalogue's row or of a rate (`kind`).
+
+    `number` is the id of the fact: of the change of a deal, else of the audit entry.
+    """
 
     at: datetime
+    number: int
     kind: str
-    row_id: int
+    row_id: int | str
     field: str
     before: Any
+
+    def after(self, cut: Cut) -> bool:
+        """Was it recorded later than that?"""
+        if isinstance(cut, Known):
+            return self.number > (cut.changes if self.kind == "deal" else cut.audit)
+        return self.at > cut
 
 
 @dataclass(slots=True)
@@ -63,19 +75,29 @@ class Facts:
     moves: dict[int, list[paths.Row]]
     recorded: dict[int, list[datetime]]
     deals: dict[int, dict[str, Any]]
-    catalogues: dict[str, dict[int, dict[str, Any]]]
+    catalogues: dict[str, dict[int | str, dict[str, Any]]]
     changes: list[Change]  # the newest first
-    unkept: list[datetime]
     currencies: list[str]
-    _paths: dict[tuple[int, int], list[paths.Row]] = field(default_factory=dict)
+    _paths: dict[tuple[int, ...], list[paths.Row]] = field(default_factory=dict)
 
-    def effective(self, deal_id: int, cut: datetime) -> list[paths.Row]:
+    def effective(self, deal_id: int, cut: Cut) -> list[paths.Row]:
         """The deal's history as far as it was recorded by `cut`."""
-        known = bisect_right(self.recorded[deal_id], cut)
-        key = (deal_id, known)
+        moves = self.moves[deal_id]
+        if isinstance(cut, Known):
+            rows = [row for row in moves if row.id <= cut.moves]
+        else:
+            rows = moves[: bisect_right(self.recorded[deal_id], cut)]
+        key = (deal_id, *(row.id for row in rows))
         if key not in self._paths:
-            self._paths[key] = paths.effective(self.moves[deal_id][:known])
+            self._paths[key] = paths.effective(rows)
         return self._paths[key]
+
+    def after(self, cut: Cut) -> list[Change]:
+        """The values that were replaced later than `cut`, the newest first."""
+        if isinstance(cut, Known):
+            later = (change for change in self.changes if change.after(cut))
+            return sorted(later, key=lambda change: change.number, reverse=True)
+        return list(takewhile(lambda change: change.after(cut), self.changes))
 
     def instants(self, low: datetime, high: datetime) -> list[datetime]:
         """When something was recorded in (low, high]."""
@@ -103,18 +125,21 @@ def read_facts(*, company: Company, pipeline_id: int) -> Facts:
         for row in Deal.objects.filter(pipeline_id=pipeline_id).values("id", *COUNTED)
     }
     changes = [
-        Change(at, "deal", deal_id, name, _value(name, before))
-        for at, deal_id, name, before in DealChange.objects.filter(
+        Change(at, number, "deal", deal_id, name, _value(name, before))
+        for at, number, deal_id, name, before in DealChange.objects.filter(
             deal__pipeline_id=pipeline_id, field__in=COUNTED
         )
         .order_by("-changed_at", "-id")
-        .values_list("changed_at", "deal_id", "field", "before")
+        .values_list("changed_at", "id", "deal_id", "field", "before")
     ]
-    changes += _catalogue_changes()
+    rates = _rates()
+    rate_changes = _rate_changes()
+    for change in rate_changes:  # of a rate that was forgotten since no row is left
+        rates.setdefault(change.row_id, {"rate": None})
+    changes += _catalogue_changes() + rate_changes
     # Of one instant those of a deal come before those of catalogues; they touch no common value.
     changes.sort(key=lambda change: change.at, reverse=True)
-    others = set(ExchangeRate.objects.values_list("currency", flat=True)) - {company.currency}
-    unkept = AuditEntry.objects.filter(action__in=_NOT_KEPT).values_list("at", flat=True)
+    others = {str(key).split()[0] for key in rates} - {company.currency}
     return Facts(
         moves=dict(moves),
         recorded=dict(recorded),
@@ -122,9 +147,9 @@ def read_facts(*, company: Company, pipeline_id: int) -> Facts:
         catalogues={
             kind: {row.pop("id"): row for row in model.objects.values("id", *fields)}
             for kind, (model, fields) in _CATALOGUES.items()
-        },
+        }
+        | {"rate": rates},
         changes=changes,
-        unkept=sorted(unkept),
         currencies=[company.currency, *sorted(others)],
     )
 
@@ -133,12 +158,41 @@ def _catalogue_changes() -> list[Change]:
     of_noun = {"lost_reason": "reason"}
     found = []
     entries = AuditEntry.objects.filter(action__endswith=".changed").order_by("-at", "-id")
-    for at, noun, row_id, before in entries.values_list("at", "object_type", "object_id", "before"):
+    for at, number, noun, row_id, before in entries.values_list(
+        "at", "id", "object_type", "object_id", "before"
+    ):
         kind = of_noun.get(noun, noun)
         for name in _CATALOGUES.get(kind, (None, ()))[1]:
             if name in before and row_id is not None:
-                found.append(Change(at, kind, row_id, name, before[name]))
+                found.append(Change(at, number, kind, row_id, name, before[name]))
     return found
+
+
+def _rates() -> dict[int | str, dict[str, Any]]:
+    """The rates of today, under the names that the audit trail gives them: "USD 2026-03"."""
+    rows = ExchangeRate.objects.values_list("currency", "month", "rate")
+    return {f"{currency} {month:%Y-%m}": {"rate": rate} for currency, month, rate in rows}
+
+
+def _rate_changes() -> list[Change]:
+    entries = AuditEntry.objects.filter(action="rates.changed").order_by("-at", "-id")
+    return [
+        Change(at, number, "rate", name, "rate", None if rate is None else Decimal(rate))
+        for at, number, before in entries.values_list("at", "id", "before")
+        for name, rate in before.items()
+    ]
+
+
+def known_rates(facts: Facts, *, cut: Cut) -> Rates:
+    """The exchange rates as they were at `cut`."""
+    taken = _taken_back(facts, cut)
+    rows = []
+    for name, row in facts.catalogues["rate"].items():
+        rate = taken.get(("rate", name), row)["rate"]
+        if rate is not None:
+            currency, month = str(name).split()
+            rows.append((currency, date.fromisoformat(f"{month}-01"), rate))
+    return rate_table(facts.currencies, rows)
 
 
 def _value(name: str, text: str) -> Any:
@@ -152,21 +206,23 @@ def _value(name: str, text: str) -> Any:
     return text
 
 
-def known_history(
-    facts: Facts, *, cut: datetime, stages: StageList, zone: tzinfo | None
-) -> History:
+def _taken_back(facts: Facts, cut: Cut) -> dict[tuple[str, int | str], dict[str, Any]]:
+    """(kind, row) -> the row as it was at `cut`, of those that were changed since."""
+    taken: dict[tuple[str, int | str], dict[str, Any]] = {}
+    for change in facts.after(cut):
+        table: Any = facts.deals if change.kind == "deal" else facts.catalogues[change.kind]
+        if change.row_id in table:
+            key = (change.kind, change.row_id)
+            taken.setdefault(key, dict(table[change.row_id]))[change.field] = change.before
+    return taken
+
+
+def known_history(facts: Facts, *, cut: Cut, stages: StageList, zone: tzinfo | None) -> History:
     """The history as it was known at `cut`: what was recorded later does not exist.
 
     `zone`: whose days are counted, where it is not the company's present one.
     """
-    taken: dict[tuple[str, int], dict[str, Any]] = {}
-    for change in facts.changes:
-        if change.at <= cut:
-            break
-        table = facts.deals if change.kind == "deal" else facts.catalogues[change.kind]
-        if change.row_id in table:
-            key = (change.kind, change.row_id)
-            taken.setdefault(key, dict(table[change.row_id]))[change.field] = change.before
+    taken = _taken_back(facts, cut)
 
     def row(kind: str, row_id: int | None) -> Mapping[str, Any]:
         if row_id is None:

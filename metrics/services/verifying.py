@@ -3,7 +3,7 @@
 Three questions, each answered from other sources than the row itself: does a signature's hash
 still fit the rows that it names; does a restatement differ from the version before it in just
 the fields that it tells; and do the facts that were known when a version was stored give its
-figures. `amount_open_at_end` of a restatement is that of the first version (docs/metrics.md).
+figures. `amount_open_at_end` of a restatement is that of the closing (docs/metrics.md).
 
 How independent the recount is. Its own: which facts count (read row by row from the append-only
 history, the changes of deals and the audit entries, cut at the version's time; no path cached on
@@ -16,7 +16,7 @@ expected figures and a second implementation, not here.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -36,9 +36,10 @@ from metrics.calc.stored import (
 )
 from metrics.calc.stored_rows import SegmentRows
 from metrics.models import SignOff, Snapshot
-from metrics.readers import basis_of, read_rates
+from metrics.readers import basis_of
 from metrics.selectors.sign_offs import named_rows, seal_of
-from metrics.services.recount import Facts, known_history, read_facts
+from metrics.services.causes import Known
+from metrics.services.recount import Cut, Facts, known_history, known_rates, read_facts
 
 # A move says when it was asked for, a version when its computing began; which of two that meet
 # was first is decided by locks. Within this time either order is right.
@@ -60,7 +61,7 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """A version that cannot be recounted, and why."""
+    """A version that cannot be recounted, and why: it was computed by other definitions."""
 
     quarter: str
     version: int
@@ -182,56 +183,68 @@ def _recounted(
 ) -> Iterator[Wrong | Unproved]:
     """What of each version the facts of its time do not give."""
     state: dict[str, Snapshot] = {}
+    closing: dict[str, Snapshot] = {}
     for number, rows in versions.items():
         state.update(rows)
         one = next(iter(rows.values()))
+        if number == 1 or one.cause.get("reopened"):
+            closing.update(rows)
+        look = _Look(company, pipeline_id, facts, one, dict(state), dict(closing))
         if one.definitions["definitions"] != DEFINITIONS:
             why = f"it was computed by definitions {one.definitions['definitions']}"
             yield Unproved(one.quarter_label, number, why)
             continue
-        wrong = _version(company, pipeline_id, facts, versions, state, number, one.computed_at)
+        wrong = look.wrong(one.computed_at)
+        known = Known.of(one.known)
+        if wrong and known is not None:
+            # Its time may be that of a clock which was set back: later facts bear earlier times.
+            wrong = min(wrong, look.wrong(known), key=len)
         if wrong and race:
             # What was asked for at the very time of computing may have come before it or after.
             low, high = one.computed_at - race, one.computed_at + race
             for cut in (low, *facts.instants(low, high)):
-                if not _version(company, pipeline_id, facts, versions, state, number, cut):
+                if not look.wrong(cut):
                     wrong = []
                     break
-        if wrong and any(at > one.computed_at for at in facts.unkept):
-            why = "exchange rates or teams were changed since, and what they were is not kept"
-            yield Unproved(one.quarter_label, number, why)
-        else:
-            yield from wrong
+        yield from wrong
 
 
-def _version(
-    company: Company,
-    pipeline_id: int,
-    facts: Facts,
-    versions: Versions,
-    state: Mapping[str, Snapshot],
-    number: int,
-    cut: datetime,
-) -> list[Wrong]:
-    one = next(iter(versions[number].values()))
-    basis = basis_of(company=company, pipeline_id=pipeline_id, definitions=one.definitions)
-    history = known_history(facts, cut=cut, stages=basis.stages, zone=basis.zone)
-    quarter = Quarter(one.quarter_start, one.quarter_end, one.quarter_label)
-    as_of = moment(one.as_of, basis.zone or company.zone)
-    counted = SegmentRows(quarter_table(history, quarter, as_of, read_rates(company=company)))
-    # A quarter without a deal in play has a row for `all`, which says so.
-    segments: Sequence[str] = sorted({*state, *counted})
-    made = counted.several([s for s in segments if s in counted])
-    first = versions.get(1, {})
-    wrong = []
-    for segment in segments:
-        figures = made.get(segment) or _nothing(one)
-        if number > 1 and segment in first:
-            figures = keep_open_amount(figures, from_json(first[segment].figures))
-        stored: Any = state[segment].figures if segment in state else to_json(_nothing(one))
-        for name, (was, expected) in changed_fields(stored, to_json(figures)).items():
-            wrong.append(Wrong("recount", one.quarter_label, number, segment, name, was, expected))
-    return wrong
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A version of a quarter: `one` of its rows, what stands with it and how the quarter closed."""
+
+    company: Company
+    pipeline_id: int
+    facts: Facts
+    one: Snapshot
+    state: Mapping[str, Snapshot]
+    closing: Mapping[str, Snapshot]
+
+    def wrong(self, cut: Cut) -> list[Wrong]:
+        """What differs from the facts as they were known at `cut`."""
+        one, company = self.one, self.company
+        basis = basis_of(company=company, pipeline_id=self.pipeline_id, definitions=one.definitions)
+        history = known_history(self.facts, cut=cut, stages=basis.stages, zone=basis.zone)
+        quarter = Quarter(one.quarter_start, one.quarter_end, one.quarter_label)
+        as_of = moment(one.as_of, basis.zone or company.zone)
+        rates = known_rates(self.facts, cut=cut)
+        counted = SegmentRows(quarter_table(history, quarter, as_of, rates))
+        # A quarter without a deal in play has a row for `all`, which says so.
+        segments: Sequence[str] = sorted({*self.state, *counted})
+        made = counted.several([s for s in segments if s in counted])
+        closes = one.version == 1 or one.cause.get("reopened")
+        wrong = []
+        for segment in segments:
+            figures = made.get(segment) or _nothing(one)
+            if not closes and segment in self.closing:
+                figures = keep_open_amount(figures, from_json(self.closing[segment].figures))
+            row = self.state.get(segment)
+            stored: Any = row.figures if row is not None else to_json(_nothing(one))
+            for name, (was, due) in changed_fields(stored, to_json(figures)).items():
+                wrong.append(
+                    Wrong("recount", one.quarter_label, one.version, segment, name, was, due)
+                )
+        return wrong
 
 
 def _nothing(row: Snapshot) -> StoredFigures:

@@ -18,11 +18,12 @@ from accounts.roles import Role
 from accounts.selectors.companies import company_id_of
 from accounts.tenancy.context import company_context
 from metrics.models import QuarterReview, SignOff, Snapshot
+from metrics.services.causes import Known
 from metrics.services.recompute import recompute_quarter
 from metrics.services.sign_offs import sign_quarter
 from metrics.services.sweep import behind
 from metrics.services.verifying import verify_snapshots
-from pipeline.models import ExchangeRate, Product, Rep, Source
+from pipeline.models import Product, Rep, Source, Team
 from pipeline.selectors.settings_catalogues import CATALOGUES
 from pipeline.services.catalog import change_entry, merge_entries
 from pipeline.services.deals import change_deal
@@ -158,25 +159,100 @@ def test_a_merge_of_two_products_is_taken_back_too() -> None:
         assert wrongs(small) == []
 
 
-def test_a_changed_rate_is_said_to_be_no_proof_and_no_fault() -> None:
+@contextmanager
+def closed_in_francs():
+    """Q1 2026, final: a win of 1,000 francs at 1.5, of a rep in a team; then March is 1.25."""
     with small_company() as small:
         with transaction.atomic():
-            ExchangeRate.objects.create(currency="CHF", month=date(2026, 3, 1), rate=Decimal("1.5"))
+            north = Team.objects.create(name="North")
+            Rep.objects.filter(pk=small.rep).update(team=north)
+        sets_rate(small, "1.5", "2026-01-02")
         deal = small.opens("2026-02-02", currency="CHF")
         small.moves(deal.deal_id, small.won, "2026-03-02")
         sweep(small, "2026-04-09")
-        set_rates(
-            by=BY,
-            changes=[RateChange(currency="CHF", month=date(2026, 3, 1), rate=Decimal("1.25"))],
-            now=at("2026-05-02"),
-        )
-        sweep(small, "2026-05-02T13:00")
+        yield small, north
+
+
+def sets_rate(small: Small, rate: str | None, now: str) -> None:
+    value = None if rate is None else Decimal(rate)
+    set_rates(by=BY, changes=[RateChange("CHF", date(2026, 3, 1), value)], now=at(now))
+    sweep(small, f"{now}T13:00")
+
+
+def test_a_rate_that_changed_is_taken_back_for_the_versions_before() -> None:
+    with closed_in_francs() as (small, _team):
+        for rate, now in (("1.25", "2026-05-02"), (None, "2026-05-03"), ("2", "2026-05-04")):
+            sets_rate(small, rate, now)
+        rows = Snapshot.objects.filter(quarter_start=Q1, segment="all").order_by("version")
+        assert [row.figures["revenue_won"] for row in rows] == [1500, 1250, None, 2000]
+        assert [row.cause["facts"][0]["what"] for row in rows[1:]] == ["rates.changed"] * 3
         found = verify_snapshots(company_id=small.company.pk, race=NO_RACE)
-        assert found.wrong == ()
-        assert [(one.quarter, one.version) for one in found.unproved] == [("2026-Q1", 1)]
+        assert (found.wrong, found.unproved) == ((), ())
 
 
-def test_what_was_recorded_while_it_was_computed_may_have_come_before_or_after() -> None:
+def test_teams_that_were_merged_are_taken_back_too() -> None:
+    with closed_in_francs() as (small, north):
+        with transaction.atomic():
+            south = Team.objects.create(name="South")
+        merge_entries(
+            by=BY, catalogue=CATALOGUES["teams"], entry_id=north.pk, into_id=south.pk,
+            now=at("2026-05-02"),
+        )  # fmt: skip
+        sweep(small, "2026-05-02T13:00")
+        won = Snapshot.objects.filter(quarter_start=Q1, segment__in=("team=North", "team=South"))
+        assert sorted((r.segment, r.version, r.figures["won"]) for r in won) == [
+            ("team=North", 1, 1),
+            ("team=North", 2, 0),
+            ("team=South", 2, 1),
+        ]
+        found = verify_snapshots(company_id=small.company.pk, race=NO_RACE)
+        assert (found.wrong, found.unproved) == ((), ())
+
+
+def test_a_later_rate_or_merged_team_does_not_hide_what_was_tampered_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closed_in_francs() as (small, north):
+        with transaction.atomic():
+            south = Team.objects.create(name="South")
+        sets_rate(small, "1.25", "2026-05-02")
+        merge_entries(
+            by=BY, catalogue=CATALOGUES["teams"], entry_id=north.pk, into_id=south.pk,
+            now=at("2026-05-03"),
+        )  # fmt: skip
+        sweep(small, "2026-05-03T13:00")
+        assert wrongs(small) == []
+        for field, value, expected in (("won", 2, 1), ("revenue_won", 1250.0, 1500.0)):
+            with stored_otherwise(monkeypatch, field, value):
+                assert ("recount", "2026-Q1", 1, "all", field) in wrongs(small)
+                said = io.StringIO()
+                with pytest.raises(CommandError, match="not what they should be"):
+                    call_command("verify_snapshots", "--company", "small", stdout=said)
+                assert f"all: {field} is {value}, should be {expected}" in said.getvalue()
+
+
+def test_what_closed_too_early_by_a_clock_that_ran_ahead_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with small_company() as small:
+        deal = small.opens("2026-02-02")
+        for now in ("2026-02-02T13:00", "2026-04-09", "2026-02-20"):
+            sweep(small, now)
+        small.moves(deal.deal_id, small.won, "2026-03-02")
+        for now in ("2026-03-02T13:00", "2026-04-08"):
+            sweep(small, now)
+        assert versions() == [1, 2]
+        assert wrongs(small) == []
+        # What it would be had it known the move that came later: it did not.
+        with stored_otherwise(monkeypatch, "won", 1):
+            assert ("recount", "2026-Q1", 1, "all", "won") in wrongs(small)
+        with stored_otherwise(monkeypatch, "won", 0, version=2):
+            assert ("recount", "2026-Q1", 2, "all", "won") in wrongs(small)
+
+
+def test_what_was_recorded_while_it_was_computed_is_known_by_its_id_or_by_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with closed_quarter() as (small, won, *_deals):
         # The worker began, and waited for this writer, whose change it then saw.
         change_deal(
@@ -186,6 +262,9 @@ def test_what_was_recorded_while_it_was_computed_may_have_come_before_or_after()
             amount=Decimal(1700),
         )
         sweep(small, "2026-05-02T13:00")
+        assert wrongs(small) == []
+        # A version that names no facts was stored before versions did: its time is all it has.
+        monkeypatch.setattr(Known, "of", classmethod(lambda cls, stored: None))
         assert len(wrongs(small)) > 5
         assert verify_snapshots(company_id=small.company.pk).wrong == ()
 

@@ -15,8 +15,7 @@ _LISTED = 50
 class Command(BaseCommand):
     help = (
         "Check every signature's hash, every restatement against the version before it, and "
-        "recount every final version from the facts known when it was stored. Exchange rates "
-        "are read as they are today."
+        "recount every final version from the facts known when it was stored."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
