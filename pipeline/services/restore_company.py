@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,11 @@ class _Ids:
         if place == len(self.old) or self.old[place] != old:
             return None
         return self.new[place]
+
+    def upto(self, old: int) -> int:
+        """The new id of the last row that is not newer than this; 0 where there is none."""
+        place = bisect_right(self.old, old)
+        return self.new[place - 1] if place else 0
 
 
 def restore(*, company: Company, folder: Folder) -> tuple[int, int]:
@@ -229,8 +234,9 @@ def _audit_object(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -
     if row["object_type"] == "company":
         row["object_id"] = company.pk
         return
+    kind = row["object_type"].replace("_", "")  # lost_reason is the table lostreason
     for label, known in ids.items():
-        if label.rsplit(".", 1)[1] == row["object_type"] and row["object_id"] is not None:
+        if label.rsplit(".", 1)[1] == kind and row["object_id"] is not None:
             row["object_id"] = known.of(row["object_id"])
 
 
@@ -248,7 +254,7 @@ def _audit_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -
     of_table = {label.rsplit(".", 1)[1]: label for label in ids}
     for side in ("before", "after"):
         for field, value in row[side].items():
-            target = _key(of_table.get(row["object_type"], ""), field)
+            target = _key(of_table.get(row["object_type"].replace("_", ""), ""), field)
             if target is None and isinstance(value, int) and not isinstance(value, bool):
                 target = of_table.get(field)  # {"note": 17}
             if target is not None and str(value).isdigit():
@@ -257,11 +263,29 @@ def _audit_values(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -
 
 
 def _cause_facts(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
-    """A restatement names the facts that caused it."""
+    """A restatement names the facts that caused it: moves, changes of deals, audit entries."""
     for fact in row["cause"].get("facts", ()):
-        kind = "pipeline.stagetransition" if fact["what"] == "move" else "pipeline.dealchange"
-        fact["id"] = ids[kind].of(fact["id"])
-        fact["deal_id"] = ids["pipeline.deal"].of(fact["deal_id"])
+        fact["id"] = ids[_fact_table(fact["what"])].of(fact["id"])
+        if fact["deal_id"] is not None:  # a change of settings has no deal
+            fact["deal_id"] = ids["pipeline.deal"].of(fact["deal_id"])
+
+
+def _known_facts(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
+    """A version names the newest facts that it knew."""
+    for kind, table in (
+        ("moves", "pipeline.stagetransition"),
+        ("changes", "pipeline.dealchange"),
+        ("audit", "accounts.auditentry"),
+    ):
+        if kind in row["known"]:
+            row["known"][kind] = ids[table].upto(row["known"][kind])
+
+
+def _fact_table(what: str) -> str:
+    """The table of a fact, by what a cause calls it (`metrics.services.causes`)."""
+    if what == "move":
+        return "pipeline.stagetransition"
+    return "pipeline.dealchange" if what.startswith("change of ") else "accounts.auditentry"
 
 
 def _stage_list(company: Company, row: dict[str, Any], ids: dict[str, _Ids]) -> None:
@@ -307,7 +331,7 @@ _IN_TEXT = {
     "accounts.auditentry": (_audit_object, _audit_values),
     "accounts.notification": (_news,),
     "pipeline.dealchange": (_change_values,),
-    "metrics.snapshot": (_cause_facts, _stage_list),
+    "metrics.snapshot": (_cause_facts, _known_facts, _stage_list),
 }
 
 

@@ -9,6 +9,20 @@ from pipeline.selectors.owned import Owned, owned_tables
 
 # Written anew at every loading, by the loading itself.
 OF_LOADING = {"company.created", "company.loaded"}
+# Where the newest facts stand that a version knew.
+KNOWN = {
+    "moves": "pipeline.stagetransition",
+    "changes": "pipeline.dealchange",
+    "audit": "accounts.auditentry",
+}
+# Where the facts stand that a restatement names: the settings among them in the audit trail.
+FACTS = {
+    "move": "pipeline.stagetransition",
+    "change": "pipeline.dealchange",
+    "source.changed": "accounts.auditentry",
+    "lost_reason.changed": "accounts.auditentry",
+    "rates.changed": "accounts.auditentry",
+}
 
 
 def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -47,6 +61,9 @@ def _ranked(table: Owned, row: dict[str, Any], ranks: dict[str, dict[int, int]])
         target = {
             "deal": "pipeline.deal",
             "membership": "accounts.membership",
+            "signoff": "metrics.signoff",
+            "source": "pipeline.source",
+            "lost_reason": "pipeline.lostreason",
             "company": "",
         }.get(row["object_type"])
         if target is not None:
@@ -64,9 +81,15 @@ def _ranked(table: Owned, row: dict[str, Any], ranks: dict[str, dict[int, int]])
         seen["definitions"]["stage_ranks"] = [ranks["pipeline.stage"][i] for i in listed]
         seen["cause"] = json.loads(json.dumps(row["cause"]))
         for fact in seen["cause"].get("facts", ()):
-            kind = "pipeline.stagetransition" if fact["what"] == "move" else "pipeline.dealchange"
-            fact["id"] = ranks[kind][fact["id"]]
-            fact["deal_id"] = ranks["pipeline.deal"][fact["deal_id"]]
+            fact["id"] = ranks[FACTS[fact["what"].split(" of ")[0]]][fact["id"]]
+            if fact["deal_id"] is not None:
+                fact["deal_id"] = ranks["pipeline.deal"][fact["deal_id"]]
+        seen["known"] = {
+            kind: sum(1 for fact in ranks[KNOWN[kind]] if fact <= newest)
+            if kind in KNOWN
+            else newest
+            for kind, newest in row["known"].items()
+        }
     return seen
 
 

@@ -1,7 +1,7 @@
 """All that a company owns goes out, and the same comes in again."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,20 +9,25 @@ from django.apps import apps
 from django.db import models, transaction
 
 from accounts.actors import Actor
-from accounts.models import Company, Membership, User
+from accounts.models import AuditEntry, Company, Membership, User
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from metrics.models import Snapshot
+from metrics.models import SignOff, Snapshot
 from metrics.services.recompute import recompute_all
+from metrics.services.sign_offs import sign_quarter
+from metrics.services.verifying import verify_snapshots
 from pipeline.importers.exchange import CompanyHead, open_folder
-from pipeline.models import Deal, ExchangeRate, StageTransition
+from pipeline.models import Deal, ExchangeRate, LostReason, StageTransition
 from pipeline.selectors.dump_company import DumpRefused, dump_company
 from pipeline.selectors.owned import DERIVED, LEFT_OUT, owned_tables
+from pipeline.selectors.settings_catalogues import CATALOGUES
+from pipeline.services.catalog import change_entry
 from pipeline.services.deals import change_deal
 from pipeline.services.facts import check_facts
 from pipeline.services.load_company import load_company
 from pipeline.services.moves import correct_transition, move_deal
 from pipeline.services.notes import record_activity
+from pipeline.services.rates import RateChange, set_rates
 from tests.golden.company_files import COMPANY as GOLDEN
 from tests.personas import NOW, World, add_deals
 from tests.pipeline.exchange import folders
@@ -124,7 +129,41 @@ def lived_in(world: World) -> Company:
         recompute_all(company_id=a.company.pk, now=LATER)
         with transaction.atomic():
             assert Snapshot.objects.filter(version=2).exists(), "nothing was restated"
+            start = Snapshot.objects.filter(version=2).earliest("quarter_start").quarter_start
+        sign_quarter(by=by, now=LATER, pipeline_id=a.pipeline.pk, quarter_start=start)
+        change_settings(world)
+        recompute_all(company_id=a.company.pk, now=LATER + timedelta(hours=2))
     return a.company
+
+
+def change_settings(world: World) -> None:
+    """A source goes to the other channel, a reason to another level, a rate is corrected."""
+    a, now = world.a, LATER + timedelta(hours=1)
+    by = a.actor(Role.OWNER)
+    with transaction.atomic():
+        reason = LostReason.objects.create(detail="Too dear", level="other")
+    change_deal(
+        by=by, deal_id=a.deals["lost early"], now=now, lost_reason_id=reason.pk, currency="USD"
+    )
+    recompute_all(company_id=a.company.pk, now=now)
+    now += timedelta(hours=1)
+    for slug, pk, values in (
+        ("sources", a.sources["Calls"].pk, {"channel": "inbound"}),
+        ("lost-reasons", reason.pk, {"level": "competitor"}),
+    ):
+        change_entry(by=by, catalogue=CATALOGUES[slug], entry_id=pk, values=values, now=now)
+    set_rates(by=by, changes=[RateChange("USD", date(2026, 1, 1), Decimal("0.5"))], now=now)
+
+
+def settings_told() -> set[str]:
+    """The settings that restatements name as a cause; each fact must be there, by its id."""
+    told = set()
+    for cause in Snapshot.objects.filter(version__gt=1).values_list("cause", flat=True):
+        for fact in cause["facts"]:
+            if fact["deal_id"] is None:
+                assert AuditEntry.objects.get(pk=fact["id"]).action == fact["what"]
+                told.add(fact["what"])
+    return told
 
 
 def test_a_company_comes_back_as_it_was(committed_world, tmp_path):
@@ -134,7 +173,10 @@ def test_a_company_comes_back_as_it_was(committed_world, tmp_path):
     assert again != company.pk
     with company_context(again), transaction.atomic():
         assert check_facts() == []
-        assert Snapshot.objects.filter(version=2).exists()
+        assert settings_told() == {"source.changed", "lost_reason.changed", "rates.changed"}
+        assert SignOff.objects.exists()
+    verified = verify_snapshots(company_id=again, race=timedelta())
+    assert (verified.wrong, verified.unproved, verified.signatures) == ((), (), 1)
     dump_company(company_id=again, target=tmp_path / "second")
     was, now = canonical(tmp_path / "out"), canonical(tmp_path / "second")
     for label, expected in was.items():
