@@ -136,7 +136,8 @@ def _wrong_of(
     wanted = status(quarter, company.settle_days, company.zone, now)
     kept = Snapshot.objects.filter(pipeline_id=pipeline_id, quarter_start=quarter.start)
     rows = {row.segment: row for row in kept.order_by("version")}  # the newest stays
-    first = {row.segment: row.figures for row in kept.filter(version=1)}
+    closing = kept.filter(Snapshot.CLOSING).order_by("version")
+    first = {row.segment: row.figures for row in closing}
     nothing = no_deals(stages=table.stages, days=table.days)
     for segment in sorted({ALL, *rows, *expected}):
         name = f"{quarter.label} {segment}"

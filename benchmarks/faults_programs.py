@@ -17,6 +17,24 @@ from config.launch.supervisor import python
 STEADY = 1.0  # seconds a worker has had a child before it is worth killing
 DOWN = 0.3  # seconds that a killed Redis stays away: what is sent meanwhile is lost
 PACE = 1.2  # seconds between two kills, or nobody would ever be at work
+PATIENCE = 120.0  # seconds after which what still waits is called stuck
+
+
+class Stuck(RuntimeError):
+    """Something that must happen did not, for so long that it never will."""
+
+
+class Patience:
+    """Raises Stuck where a loop waits for longer than anything may take."""
+
+    def __init__(self, waits_for: str) -> None:
+        self._until = time.monotonic() + PATIENCE
+        self._waits_for = waits_for
+
+    def wait(self, seconds: float) -> None:
+        if time.monotonic() > self._until:
+            raise Stuck(f"{self._waits_for}: not within {PATIENCE:.0f} s")
+        time.sleep(seconds)
 
 
 class Programs:
@@ -72,17 +90,19 @@ class Programs:
             self._start_redis_empty()
 
     def victim(self, what: str) -> str:
-        """Whom to kill next; waits until it is there, steady, and somebody has been at work."""
-        name = "redis" if what == "redis" else self._rng.choice(["worker-1", "worker-2"])
+        """Whom to kill next; waits until one is there, steady, and somebody has been at work."""
+        patience = Patience(f"a {what} comes up, to be killed")
         while True:
             self.look()
             now = time.monotonic()
-            steady = self._redis_gone is None
-            if name != "redis":
-                steady = now - self._steady_since.get(name, now) > STEADY
+            if what == "redis":
+                steady = ["redis"] if self._redis_gone is None else []
+            else:
+                since = sorted(self._steady_since.items())
+                steady = [name for name, at in since if now - at > STEADY]
             if steady and now - self.last_kill > PACE:
-                return name
-            time.sleep(0.02)
+                return self._rng.choice(steady)
+            patience.wait(0.02)
 
     def kill(self, what: str, name: str) -> bool:
         """SIGKILL a `worker` with all it started, a worker's `child` alone, or `redis`.
@@ -104,16 +124,18 @@ class Programs:
                 self._steady_since.pop(name, None)
             else:
                 os.killpg(program.pid, signal.SIGKILL)
+                patience = Patience(f"{name} is gone after a kill -9")
                 while program.code() is None:
-                    time.sleep(0.01)
+                    patience.wait(0.01)
                 self._start(name)
         self.kills[what] += 1
         self.last_kill = time.monotonic()
         return True
 
     def _start_redis_empty(self) -> None:
+        patience = Patience("Redis is gone after a kill -9")
         while self._redis.code() is None:
-            time.sleep(0.01)
+            patience.wait(0.01)
         for kept in self._redis.folder.glob("append*"):  # a folder since Redis 7
             if kept.is_dir():
                 shutil.rmtree(kept)

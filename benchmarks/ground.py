@@ -18,6 +18,7 @@ from config.launch.places import REPOSITORY, Home
 from config.launch.postgres import APP, DATABASE, Postgres
 
 FOLDER = REPOSITORY / "var" / "bench"
+PART = 90 * 60  # seconds: more than the longest part takes on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,10 @@ class Ground:
     postgres: Postgres
 
     def part(self, module: str, *arguments: object) -> list[dict[str, Any]]:
-        """Run `python -m benchmarks.<module>`; its JSON lines. Peak memory is its own."""
+        """Run `python -m benchmarks.<module>`; its JSON lines. Peak memory is its own.
+
+        A part that hangs ends after an hour and a half, with TimeoutExpired.
+        """
         done = subprocess.run(
             [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
             env={**os.environ, **self.environment},
@@ -37,6 +41,7 @@ class Ground:
             stdout=subprocess.PIPE,
             text=True,
             check=True,
+            timeout=PART,
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
 

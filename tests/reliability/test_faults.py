@@ -22,7 +22,7 @@ def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
     settings = connection.settings_dict
     at = f"{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults_run", "100", "3", "1", SEED, str(tmp_path)],
+        [sys.executable, "-m", "benchmarks.faults_run", "100", "3", "1", "1", SEED, str(tmp_path)],
         env={
             **os.environ,
             "DATABASE_URL": f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{at}",
@@ -32,11 +32,12 @@ def test_killed_workers_and_a_lost_redis_change_no_figure_and_lose_no_letter(
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=300,  # far more than it takes: a run that hangs
+        timeout=600,  # far more than it takes: a run that hangs
     )
     measured = json.loads(done.stdout.splitlines()[-1])
     assert measured["moves"] == 100
     assert measured["kills"] == {"worker": 2, "child": 1, "redis": 1}
+    assert measured["clock_set_back"] == 1
     assert measured["final_quarters"] == 4
     # Each quarter's final version and restatements, to both managers.
     assert measured["letters"] == measured["told"] == 2 * measured["versions"]
