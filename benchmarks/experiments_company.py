@@ -22,7 +22,9 @@ _LONG = 2_000  # days that no delay outlasts
 class Business:
     """How one side works. Delays are whole days: Gamma of shape 2 with these means, rounded down.
 
-    `growth` is by how much inflow grows a week from START on, 0.03 for 3 %.
+    `growth` is by how much inflow grows a week from START on, 0.03 for 3 %. `quick_wins`: deals
+    that reach the second stage sooner than half of all do win so much more often (0.5: half as
+    often again), the others as much less; `truth` knows nothing of it.
     """
 
     per_week: float = 5.0
@@ -34,6 +36,7 @@ class Business:
     days_to_lose: float = 20.0
     median_amount: float = 4_000.0
     spread: float = 0.6
+    quick_wins: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,26 @@ def open_deals(
     rng: np.random.Generator, business: Business, first_day: int, end_day: int
 ) -> Opened:
     """The deals that open on [first_day, end_day), with all that becomes of them."""
+    return fates(rng, business, openings(rng, business, first_day, end_day))
+
+
+def openings(
+    rng: np.random.Generator, business: Business, first_day: int, end_day: int
+) -> np.ndarray:
+    """The days on which deals open, in order."""
     days = np.arange(first_day, end_day)
     rate = business.per_week / 7 * (1 + business.growth) ** np.maximum(0, (days - START) / 7)
-    opened = np.repeat(days, rng.poisson(rate))
+    return np.repeat(days, rng.poisson(rate))
+
+
+def fates(rng: np.random.Generator, business: Business, opened: np.ndarray) -> Opened:
+    """What becomes of deals that open on these days."""
     n = len(opened)
     reached = rng.random(n) < business.reach
-    won = reached & (rng.random(n) < business.win)
-    second = np.where(reached, opened + _delay(rng, business.days_to_reach, n), -1)
+    luck, delay = rng.random(n), _delay(rng, business.days_to_reach, n)
+    quick = np.where(delay < _median(business.days_to_reach), 1.0, -1.0)
+    won = reached & (luck < business.win * (1 + business.quick_wins * quick))
+    second = np.where(reached, opened + delay, -1)
     after = np.where(reached, second, opened)
     gone = np.where(
         won, _delay(rng, business.days_to_win, n), _delay(rng, business.days_to_lose, n)
@@ -91,6 +107,10 @@ def open_deals(
 
 def _delay(rng: np.random.Generator, mean: float, n: int) -> np.ndarray:
     return np.floor(rng.gamma(2.0, mean / 2, n)).astype(np.int64)
+
+
+def _median(mean: float) -> float:
+    return float(stats.gamma.median(2.0, scale=mean / 2))
 
 
 def as_history(*sides: Opened) -> tuple[History, np.ndarray]:

@@ -18,7 +18,8 @@ from accounts import formats
 from accounts.formats import Style
 from accounts.models import Company
 from metrics.calc.experiments.mix import Shift
-from metrics.calc.experiments.result import ArmsFigures, ExperimentFigures
+from metrics.calc.experiments.reps import LEVEL
+from metrics.calc.experiments.result import ArmsFigures, ExperimentFigures, Reading
 from metrics.models import Experiment, RecordedChange
 from metrics.selectors.filters import UNKNOWN, segment_parts, segment_text, value_text
 
@@ -74,6 +75,7 @@ def cautions(
     beside = _beside(experiment, company=company, today=today, style=style)
     said = [_design(experiment)]
     if figures is not None:
+        said += [_reps(figures.primary, style), _entries(figures.primary, style)]
         said += [_young(figures, style), _mix(figures, style), _overlapping(figures, style)]
         said += _left_out(figures, style)
         said.append(_spread(figures))
@@ -97,9 +99,56 @@ def _design(experiment: Experiment) -> str:
     if experiment.design == Experiment.Design.ARMS_BY_REP:
         return _(
             "Two arms at the same time, by rep. Deals of one rep are alike, so the truth is wider"
-            " than these intervals."
+            " than these intervals, and a verdict asks for the reps' own values too."
         )
     return _("Two arms at the same time, drawn deal by deal: what else happens touches both alike.")
+
+
+def _reps(primary: Reading, style: Style) -> str:
+    """Why a verdict on arms by rep waits, or whom it rests on."""
+    reps = primary.reps
+    if reps is None:
+        return ""
+    parts = {
+        "test": formats.number(reps.test, style),
+        "control": formats.number(reps.baseline, style),
+    }
+    if reps.p_value is None:
+        told = _(
+            "Reps with a value: {test} test, {control} control. That is too few to tell the change"
+            " from the reps themselves, so there is no verdict."
+        )
+        return told.format(**parts)
+    if not reps.sign:
+        parts["p"] = formats.number(reps.p_value, style, decimals=3)
+        parts["most"] = formats.number(1 - LEVEL, style, decimals=3)
+        told = _(
+            "Taking each rep as one value, {test} test and {control} control reps are not clearly"
+            " apart (p = {p}; a verdict asks for less than {most}), so it may be the reps and"
+            " not the change."
+        )
+        return told.format(**parts)
+    return _("Taking each rep as one value, test and control reps are clearly apart ({p}).").format(
+        p=formats.p_value(reps.p_value, style)
+    )
+
+
+def _entries(primary: Reading, style: Style) -> str:
+    """Whether quick deals come first in the test of a later stage."""
+    entries = primary.entries
+    if entries is None or not (entries.early or primary.held == "quick_first"):
+        return ""
+    days = formats.days(entries.days, style) or ""
+    told = ngettext(
+        "Quick deals come first: {n} deal of the test counts already though it opened less than"
+        " {days} ago, when slow ones cannot count yet.",
+        "Quick deals come first: {n} deals of the test count already though they opened less than"
+        " {days} ago, when slow ones cannot count yet.",
+        entries.early,
+    ).format(n=formats.number(entries.early, style), days=days)
+    if primary.held == "quick_first":
+        told += " " + _("The verdict waits until deals of equal age say the same.")
+    return told
 
 
 def _young(figures: ExperimentFigures, style: Style) -> str:

@@ -108,6 +108,10 @@ def settle_text(settle: Settle, measure: Measure, design: Design, style: Style) 
     """What would settle it, if both sides went on as they did so far."""
     if settle.state == "settled":
         return _("Nothing more: it is settled")
+    if settle.state == "held":
+        if design == "arms_by_rep":
+            return _("Not more deals of the same reps, but reps that are clearly apart")
+        return _("Time: until deals of equal age say the same")
     if settle.state == "not_computable":
         return _("Cannot be said yet")
     if settle.state == "never":

@@ -274,6 +274,16 @@ def _worth(figures: ExperimentFigures, style: Style) -> Consequence:
 
 
 def _peeking(primary: Reading) -> str:
+    if primary.held == "reps":
+        return _(
+            "The interval that is always valid leaves out no change, but it takes deals of one rep"
+            " as independent: the verdict waits until the reps themselves are clearly apart."
+        )
+    if primary.held == "quick_first":
+        return _(
+            "The interval that is always valid leaves out no change, but quick deals come first:"
+            " the verdict waits until deals of equal age say the same."
+        )
     if primary.verdict == "no_evidence_yet":
         return _(
             "Look as often as you like: the verdict waits for the interval that is always valid,"

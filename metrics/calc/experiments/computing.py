@@ -13,7 +13,8 @@ import numpy as np
 from scipy import special
 
 from metrics.calc.calendar import day_number, day_of_number
-from metrics.calc.experiments.assignment import Arm, balance, contamination
+from metrics.calc.experiments.assignment import Arm, Unit, balance, contamination
+from metrics.calc.experiments.entries import EntriesCheck, check_entries
 from metrics.calc.experiments.estimates import Estimate, estimate
 from metrics.calc.experiments.kinds import SCALE, Direction, Empty, Goal, Measure, Question
 from metrics.calc.experiments.measures import (
@@ -26,6 +27,7 @@ from metrics.calc.experiments.measures import (
     weekly_spread,
 )
 from metrics.calc.experiments.mix import mix_shift
+from metrics.calc.experiments.reps import RepsCheck, check_reps
 from metrics.calc.experiments.result import (
     METHOD,
     ArmsFigures,
@@ -40,7 +42,7 @@ from metrics.calc.experiments.result import (
     Window,
 )
 from metrics.calc.experiments.sequences import AlwaysValid, always_valid, always_valid_path
-from metrics.calc.experiments.verdicts import Settling, judge, what_would_settle
+from metrics.calc.experiments.verdicts import Doubt, Settling, judge, what_would_settle
 from metrics.calc.experiments.worth import worth_of
 from metrics.calc.history import Bool, Float, History, Rates, as_of, convert
 from metrics.calc.types import Interval, SegmentFigures
@@ -68,13 +70,13 @@ def figures_of_experiment(
     ground = _Ground(history, plan, instant, last_day, rates or Rates.none())
     main = Guardrail(plan.measure, plan.stage)
     pair = ground.pair(main)
-    primary = _reading(main, plan.direction, plan.smallest, pair)
+    primary = _reading(main, plan.direction, plan.smallest, pair, ground)
     settle = Settle("not_computable")
     points: tuple[TimePoint, ...] = ()
     path: tuple[Seen, ...] = ()
     spread: tuple[float | None, float | None] = (None, None)
     if isinstance(pair, tuple):
-        settle = _settle(plan, *pair)
+        settle = _settle(plan, primary, *pair)
         points = (
             *_points("baseline", ground.part, pair[0]),
             *_points("test", ground.part, pair[1]),
@@ -93,7 +95,7 @@ def figures_of_experiment(
         target=_target(primary, plan.smallest),
         settle=settle,
         guardrails=tuple(
-            _reading(row, row.direction, None, ground.pair(row)) for row in plan.guardrails
+            _reading(row, row.direction, None, ground.pair(row), ground) for row in plan.guardrails
         ),
         points=points,
         path=path,
@@ -192,6 +194,33 @@ class _Ground:
         after = observe(self.part, self.states, question, self.test, self.last_day, self.amount)
         return before, after
 
+    def reps_check(self, before: Observations, after: Observations) -> RepsCheck | None:
+        """Whether the reps differ, for arms by rep; None for all else."""
+        arms = self.plan.arms
+        if arms is None or arms.of_rep is None or self.plan.design != "arms_by_rep":
+            return None
+        first = [arms.reps_of_deals.get(deal, ()) for deal in self.part.deal_id.tolist()]
+        rep_of = np.array([reps[0] if reps else -1 for reps in first], np.int64)
+        reps: dict[Arm, list[Unit]] = {"baseline": [], "test": []}
+        for unit in arms.units:
+            reps[arms.of_rep[unit.id]].append(unit)
+        return check_reps(before, after, rep_of, reps)
+
+    def entries_check(
+        self, asked: Guardrail, before: Observations, after: Observations
+    ) -> EntriesCheck | None:
+        """Whether quick deals come first: a later stage's conversion, before and after."""
+        late = asked.measure == "passed_within" and (asked.stage or 1) > 1
+        if not late or self.plan.design != "before_after":
+            return None
+        return check_entries(
+            before,
+            after,
+            self.states.opened_on,
+            follow_up=self.follow_up or 0,
+            last_day=self.last_day,
+        )
+
 
 def _side(members: Bool, window: Window, units: int = 1) -> Side:
     return Side(members, day_number(window.start), day_number(window.end), units)
@@ -202,6 +231,7 @@ def _reading(
     direction: Direction,
     smallest: float | None,
     pair: tuple[Observations, Observations] | Empty,
+    ground: _Ground,
 ) -> Reading:
     if not isinstance(pair, tuple):
         nobody = _nobody(pair, asked.measure)
@@ -227,7 +257,13 @@ def _reading(
     # The arithmetic asks for some effect worth having; without one its chance is not shown.
     goal = Goal(direction, 0.5 if wanted is None else wanted)
     found, sequence = estimate(*pair, goal), always_valid(*pair)
-    judged = judge(found, sequence, goal)
+    reps, entries = ground.reps_check(*pair), ground.entries_check(asked, *pair)
+    checks: dict[Doubt, int] = {}
+    if reps is not None:
+        checks["reps"] = reps.sign
+    if entries is not None:
+        checks["quick_first"] = entries.sign
+    judged = judge(found, sequence, goal, checks)
     known = found if isinstance(found, Estimate) else None
     lasting = sequence if isinstance(sequence, AlwaysValid) else None
     return Reading(
@@ -247,6 +283,9 @@ def _reading(
         chance_target=known.chance_target if known and wanted is not None else None,
         verdict=judged.verdict,
         words=judged.words,
+        reps=reps,
+        entries=entries,
+        held=judged.held,
     )
 
 
@@ -317,7 +356,11 @@ def _target(primary: Reading, smallest: float | None) -> float | None:
     return level if level > 0 else None  # and nothing takes less than no time
 
 
-def _settle(plan: ExperimentPlan, baseline: Observations, test: Observations) -> Settle:
+def _settle(
+    plan: ExperimentPlan, primary: Reading, baseline: Observations, test: Observations
+) -> Settle:
+    if primary.held is not None:
+        return Settle("held")
     outlook = what_would_settle(baseline, test, plan.design)
     if isinstance(outlook, Settling):
         return Settle("more", outlook.more_baseline, outlook.more_test, outlook.weeks)

@@ -14,15 +14,17 @@ from datetime import date
 from typing import Any, Literal
 
 from metrics.calc.experiments.assignment import Arm, Balance, Contamination, Unit
+from metrics.calc.experiments.entries import EntriesCheck
 from metrics.calc.experiments.kinds import NO_EFFECT, SCALE, Design, Direction, Empty, Measure
 from metrics.calc.experiments.mix import Shift
+from metrics.calc.experiments.reps import RepsCheck
 from metrics.calc.experiments.result_json import decoded, encoded
 from metrics.calc.experiments.sequences import Method
-from metrics.calc.experiments.verdicts import Verdict, Words
+from metrics.calc.experiments.verdicts import Doubt, Verdict, Words
 from metrics.calc.types import Interval
 
 # Bump when a figure changes its meaning or its arithmetic: stored results say which they are of.
-METHOD = 2
+METHOD = 3
 
 
 # What is asked ---------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ class Reading:
     `effect` with `interval` (95 %) and `half` (50 %) hold for one look; `always_valid` may be read
     every day, and `verdict` follows it alone. `reason` says why there is no effect; an always-valid
     interval may stand all the same (a ratio to nothing). `chance_target` is None without a
-    smallest effect worth having.
+    smallest effect worth having. `reps` and `entries` are second opinions, where one is needed, and
+    `held` is the one for which the verdict waits although the interval has it.
     """
 
     measure: Measure
@@ -146,6 +149,10 @@ class Reading:
     chance_target: float | None
     verdict: Verdict
     words: Words
+    # Not known to the second version of the method.
+    reps: RepsCheck | None = None
+    entries: EntriesCheck | None = None
+    held: Doubt | None = None
 
     @property
     def no_effect(self) -> float:
@@ -157,10 +164,11 @@ class Reading:
 class Settle:
     """What would settle it: so many more cases like those seen, or why that cannot be said.
 
-    `weeks` more of the test's window, for the number of deals.
+    `weeks` more of the test's window, for the number of deals. `held`: the interval tells already,
+    and the verdict waits for the second opinion that the reading names.
     """
 
-    state: Literal["more", "settled", "never", "not_computable"]
+    state: Literal["more", "settled", "held", "never", "not_computable"]
     more_baseline: int = 0
     more_test: int = 0
     weeks: float | None = None
@@ -263,6 +271,6 @@ class ExperimentFigures:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> "ExperimentFigures":
-        """The figures from their JSON form. KeyError where one is missing."""
+        """The figures from their JSON form. KeyError where one is missing that was always there."""
         read: ExperimentFigures = decoded(ExperimentFigures, value)
         return read

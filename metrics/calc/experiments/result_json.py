@@ -6,7 +6,7 @@ JSON has no infinity: an interval without an end is stored as the text "inf" or 
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -30,8 +30,10 @@ def encoded(value: Any) -> Any:
 
 
 def decoded(kind: Any, value: Any) -> Any:
-    """What `encoded` made of a value of this type. KeyError where a field is missing, TypeError
-    or ValueError where a value is none that the type may have.
+    """What `encoded` made of a value of this type, by whatever version of the method.
+
+    KeyError where a field is missing that has no value by default, TypeError or ValueError where a
+    value is none that the type may have.
     """
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -60,8 +62,18 @@ def decoded(kind: Any, value: Any) -> Any:
 
 
 def _dataclass(kind: Any, value: Mapping[str, Any]) -> Any:
-    hints = _hints(kind)
-    return kind(**{name: decoded(hint, value[name]) for name, hint in hints.items()})
+    there = {
+        name: decoded(hint, value[name])
+        for name, hint in _hints(kind).items()
+        if name in value or name not in _later(kind)
+    }
+    return kind(**there)
+
+
+@cache
+def _later(kind: Any) -> frozenset[str]:
+    """Fields that came with a later version."""
+    return frozenset(part.name for part in fields(kind) if part.default is not MISSING)
 
 
 @cache

@@ -1,12 +1,13 @@
 """What may be said about an experiment today, and what it would take to say more.
 
 Definitions: docs/metrics.md, "Experiments". The suggested verdict follows the always-valid
-interval and nothing else, since people look every day. The words beside it may lean on the chance
-that the effect is real, and then say that this is not conclusive.
+interval, since people look every day; where that takes for granted what need not be so (arms by
+rep, late stages), a second opinion has to agree. The words beside it may lean on the chance that
+the effect is real, and then say that this is not conclusive.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,10 @@ Words = Literal[
     "better", "likely_better", "no_visible_change", "likely_worse", "worse", "too_early"
 ]
 
+# Second opinions that a verdict may need: do the reps differ, and do deals followed equally long
+# from their opening.
+Doubt = Literal["reps", "quick_first"]
+
 LIKELY = 0.80  # the chance from which "likely" is said
 FEWEST = 10  # cases on either side, under which it is too early for any such word
 MOST_MORE, MOST_WEEKS = 10_000, 520  # beyond, "never" is the honest answer
@@ -36,11 +41,15 @@ MOST_MORE, MOST_WEEKS = 10_000, 520  # beyond, "never" is the honest answer
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The suggested verdict and the words for it. `reason` says why there is no estimate."""
+    """The suggested verdict and the words for it. `reason` says why there is no estimate.
+
+    `held` names the second opinion for which a verdict has to wait, where the interval has one.
+    """
 
     verdict: Verdict
     words: Words
     reason: Empty | None
+    held: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +70,17 @@ Outlook = Settling | Literal["settled", "never", "not_computable"]
 
 
 def judge(
-    estimate: Estimate | NotComputable, sequence: AlwaysValid | NotComputable, goal: Goal
+    estimate: Estimate | NotComputable,
+    sequence: AlwaysValid | NotComputable,
+    goal: Goal,
+    checks: Mapping[Doubt, int] | None = None,
 ) -> Judgement:
-    """What the two intervals and the chances say, for a goal."""
+    """What the two intervals and the chances say, for a goal.
+
+    `checks` are the second opinions that are needed: 1 where one finds the test higher, -1 lower,
+    0 where it does not know. A verdict waits until each finds what the interval does.
+    """
+    held: Doubt | None = None
     reason = estimate.reason if isinstance(estimate, NotComputable) else None
     if isinstance(sequence, AlwaysValid):
         # By its method rather than the estimate: a ratio to nothing has an interval only.
@@ -74,17 +91,20 @@ def judge(
             none = NO_EFFECT["ratio"]
         verdict = verdict_of(sequence.interval, none, goal)
         if verdict != "no_evidence_yet":
-            return Judgement(verdict, verdict, reason)
+            higher = 1 if sequence.interval[0] > none else -1
+            held = next((doubt for doubt, sign in (checks or {}).items() if sign != higher), None)
+            if held is None:
+                return Judgement(verdict, verdict, reason)
     if isinstance(estimate, NotComputable):
-        return Judgement("no_evidence_yet", "too_early", reason)
+        return Judgement("no_evidence_yet", "too_early", reason, held)
     if min(estimate.baseline.n, estimate.test.n) < FEWEST:
-        return Judgement("no_evidence_yet", "too_early", None)
+        return Judgement("no_evidence_yet", "too_early", None, held)
     words: Words = "no_visible_change"
     if estimate.chance_better >= LIKELY:
         words = "likely_better"
     elif estimate.chance_better <= 1 - LIKELY:
         words = "likely_worse"
-    return Judgement("no_evidence_yet", words, None)
+    return Judgement("no_evidence_yet", words, None, held)
 
 
 def verdict_of(interval: Interval, none: float, goal: Goal) -> Verdict:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from metrics.calc.calendar import day_of_number
 from metrics.calc.experiments.assignment import Unit
@@ -20,6 +21,7 @@ from metrics.calc.experiments.computing import (
 from metrics.calc.experiments.estimates import estimate
 from metrics.calc.experiments.kinds import Goal, NotComputable, Question
 from metrics.calc.experiments.measures import Side, in_segment, observe_pair
+from metrics.calc.experiments.reps import RepsCheck
 from metrics.calc.experiments.result import (
     Arms,
     ExperimentFigures,
@@ -223,11 +225,66 @@ def test_arms_by_rep_compare_within_one_window() -> None:
         deals, plan_of(design="arms_by_rep", baseline=window(AFTER), arms=arms), day=160
     )
     assert (figures.primary.baseline.k, figures.primary.test.k) == (0, 20)
-    assert figures.primary.verdict == "better"
+    # None of 20 against all of 20, and yet it may be these two reps.
+    assert figures.primary.always_valid[0] > 0
+    assert (figures.primary.verdict, figures.primary.words) == ("no_evidence_yet", "likely_better")
+    assert (figures.primary.held, figures.settle) == ("reps", Settle("held"))
+    assert figures.primary.reps == RepsCheck(1, 1, None, 0)
     assert figures.arms.contamination.deals == (2,)
     assert figures.arms.contamination.checked == 40
     assert figures.arms.unassigned == 1
     assert (figures.arms.balance.baseline, figures.arms.balance.test) == (1, 1)
+
+
+def test_arms_by_rep_are_told_apart_by_their_reps() -> None:
+    """Ten reps with ten deals each: in the test every rep wins about nine, else about one."""
+    arm = {rep: "test" if rep % 2 else "baseline" for rep in range(10)}
+    deals, hands = [], {}
+    for number in range(100):
+        rep, place = number % 10, number // 10
+        wins = (9 if arm[rep] == "test" else 1) + (rep // 2 == 2)
+        deals.append((won if place < wins else lost)(70 + number // 2))
+        hands[number + 1] = (rep,)
+    arms = Arms(
+        of_deal={deal: arm[reps[0]] for deal, reps in hands.items()},
+        units=tuple(Unit(rep, "inbound") for rep in range(10)),
+        of_unit=arm,
+        baseline_units=5,
+        test_units=5,
+        reps_of_deals=hands,
+        of_rep=arm,
+    )
+    plan = plan_of(design="arms_by_rep", baseline=window(AFTER), arms=arms)
+    primary = shown(deals, plan, day=160).primary
+    assert (primary.verdict, primary.held) == ("better", None)
+    told = stats.ttest_ind([0.9, 0.9, 1.0, 0.9, 0.9], [0.1, 0.1, 0.2, 0.1, 0.1])
+    assert primary.reps.p_value == pytest.approx(told.pvalue, rel=1e-6)
+    assert (primary.reps.baseline, primary.reps.test) == (5, 5)
+    # By deal nobody asks for the reps.
+    by_deal = shown(deals, replace(plan, design="arms_by_deal"), day=160).primary
+    assert (by_deal.verdict, by_deal.reps) == ("better", None)
+
+
+def test_only_a_later_stage_before_and_after_needs_deals_of_equal_age() -> None:
+    deals = crowd(0, 20, 20) + crowd(70, 20, 20)
+    asked = plan_of("passed_within", stage=2)
+    late = shown(deals, asked).primary
+    assert late.entries is not None
+    assert late.entries.days >= D
+    assert shown(deals, replace(asked, stage=1)).primary.entries is None
+    assert shown(deals, plan_of()).primary.entries is None
+    assert shown(deals, asked).guardrails == ()
+
+
+def test_figures_of_an_earlier_method_are_still_read() -> None:
+    figures = sample_figures()
+    stored = json.loads(json.dumps(figures.to_json()))
+    for name in ("reps", "entries", "held"):
+        del stored["primary"][name]
+    assert ExperimentFigures.from_json(stored) == figures
+    del stored["primary"]["words"]
+    with pytest.raises(KeyError):
+        ExperimentFigures.from_json(stored)
 
 
 def test_an_arm_without_a_rep_is_empty() -> None:
