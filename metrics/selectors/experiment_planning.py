@@ -179,7 +179,7 @@ def _inflow(ground: Ground, style: Style) -> PlanFact:
         _("Inflow today"),
         "experiments-planning",
         _("{n} a week").format(n=formats.average(round(ground.per_week, 1), style)),
-        _("new cases, as in the window before"),
+        _("new cases, from the last 13 weeks"),
     )
 
 

@@ -6,7 +6,7 @@ on a company of 3,000 deals, a curve of a year included. A stored row would only
 to keep in step with the form.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from metrics.calc.experiments.measures import (
     usual_follow_up,
 )
 from metrics.calc.experiments.power import Ground, ground_of, plan
-from metrics.calc.history import as_of, convert
+from metrics.calc.history import Bool, History, as_of, convert
 from metrics.models import Experiment
 from metrics.readers import read_rates
 from metrics.selectors.experiment_planning import (
@@ -38,6 +38,7 @@ from metrics.selectors.experiment_words import KINDS
 from metrics.services import experiment_plans
 from metrics.services.experiment_checks import checked
 
+_RECENT = timedelta(days=91)  # whose inflow is that of today
 _USUAL_WINDOW = timedelta(days=182)  # where no window before is named
 _USUAL_WEEKS = 13
 _MOST_WEEKS = 104
@@ -62,21 +63,24 @@ def help_so_far(
 def planning_help(
     *, company: Company, experiment: Experiment, now: datetime, style: Style
 ) -> PlanningHelp:
-    """What a draft can show at the inflow of the window before, or why that cannot be told.
+    """What a draft can show at today's inflow, or why that cannot be told.
 
     `experiment` may be unsaved: what a form says so far. Its missing days are taken as usual: a
     window before of half a year, a plan of thirteen weeks.
     """
     measure = KINDS[experiment.measure]
     clock = company.clock(now)
-    start, end = _window(experiment, company.local_day(clock))
+    today = company.local_day(clock)
+    start, end = _window(experiment, today)
     read = experiment_plans.ground_of(
-        company=company, experiment=experiment, as_of=clock, start=start
+        company=company, experiment=experiment, as_of=clock, start=min(start, today - _RECENT)
     )
     stage = _stage(experiment, read)
     if measure == "passed_within" and stage is None:
         return nothing(_("Choose the stage whose conversion is meant."), measure)
-    side = Side(in_segment(read.history, experiment.segment), day_number(start), day_number(end))
+    members = in_segment(read.history, experiment.segment)
+    side = Side(members, day_number(start), day_number(end))
+    inflow = _inflow(read.history, members, today)
     instant, last_day = microseconds(clock), day_number(read.last_day)
     days = experiment.follow_up_days or usual_follow_up(
         read.history, side, instant=instant, last_day=last_day
@@ -92,14 +96,22 @@ def planning_help(
     if measure == "deal_size":
         amount = convert(history, states, last_day, read_rates(company=company))[0]
 
-    def asked(of: Measure, place: int | None) -> Observations:
-        counts = of == "opened_per_week"
-        question = Question(of, 0 if counts else days or 0, place)
-        return observe(history, states, question, side, last_day, amount)
-
     design = _design(experiment)
-    seen = asked(measure, stage)
-    ground = ground_of(seen, design, follow_up=_follow_up(measure, days), stage=stage)
+
+    def asked(of: Measure, place: int | None) -> tuple[Observations, Ground | None]:
+        follow_up = 0 if of == "opened_per_week" else days or 0
+        seen = observe(history, states, Question(of, follow_up, place), side, last_day, amount)
+        way = seen.started_on - states.opened_on[seen.deal]
+        return seen, ground_of(
+            seen,
+            design,
+            follow_up=follow_up,
+            opened_per_week=inflow,
+            stage=place,
+            delay=float(way.mean()) if seen.size else 0.0,
+        )
+
+    seen, ground = asked(measure, stage)
     if ground is None:
         reason = seen.empty or "too_few"
         return nothing(empty_text(reason, "before_after"), measure)
@@ -107,7 +119,8 @@ def planning_help(
     rising = experiment.rising
     goal = Goal("up" if rising else "down", wished if wished else 0.1)
     stages = range(1, len(read.stages.ids) + 1) if measure == "won_within" and wished else ()
-    fallbacks = tuple(_conversions(asked, stages, design, days or 0))
+    conversions = [asked("passed_within", place)[1] for place in stages]
+    fallbacks = [one for one in conversions if one is not None]
     made = plan(ground, goal, _own_weeks(experiment) or _USUAL_WEEKS, fallbacks)
     named = read.stages.names[made.stage - 1] if made.stage is not None else ""
     return planning_words(
@@ -167,10 +180,6 @@ def _design(experiment: Experiment) -> Design:
     return designs[experiment.design]
 
 
-def _follow_up(measure: Measure, days: int | None) -> int:
-    return 0 if measure == "opened_per_week" else days or 0
-
-
 def _stage(experiment: Experiment, read: experiment_plans.Ground) -> int | None:
     """The position of the stage whose conversion is meant, or of what replaced it."""
     if experiment.measure != "conversion" or experiment.stage_id is None:
@@ -182,14 +191,15 @@ def _stage(experiment: Experiment, read: experiment_plans.Ground) -> int | None:
     return ids.index(heir.pk) + 1 if heir is not None and heir.pk in ids else None
 
 
-def _conversions(
-    asked: Callable[[Measure, int | None], Observations],
-    stages: Iterable[int],
-    design: Design,
-    days: int,
-) -> Iterator[Ground]:
-    """The conversions of stages to fall back on."""
-    for place in stages:
-        found = ground_of(asked("passed_within", place), design, follow_up=days, stage=place)
-        if found is not None:
-            yield found
+def _inflow(history: History, members: Bool, today: date) -> float:
+    """How many deals of a segment open per week, over the last weeks until today.
+
+    Of fewer weeks where the pipeline is younger: it is not to blame for the time before.
+    """
+    opened = history.entered_on[history.visit_start[:-1]]
+    end = day_number(today)
+    first = end - _RECENT.days
+    if len(opened):
+        first = max(first, min(int(opened.min()), end - 7))
+    recent = members & (opened >= first) & (opened < end)
+    return float(recent.sum()) * 7 / (end - first)

@@ -1,7 +1,7 @@
 """Planning help while an experiment is written down: the same as of the draft, and nothing kept."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +9,9 @@ from django.http import HttpResponse
 
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
+from metrics.calc.experiments.power import plan
 from metrics.models import Experiment
+from metrics.services import experiment_planning
 from tests.metrics.experiment_rows import BASE, TODAY
 from tests.metrics.running_experiments import simulate
 from tests.personas import CANARY, Workspace, World, client_of
@@ -24,7 +26,12 @@ FIRST = TODAY - timedelta(days=182)
 @pytest.fixture
 def busy(quiet_world: World) -> Workspace:
     """Company A with six deals a week for 26 weeks, one in five won five days later."""
-    a = quiet_world.a
+    more_deals(quiet_world.a, FIRST, 26, 0.2)
+    return quiet_world.a
+
+
+def more_deals(a: Workspace, first: date, weeks: int, chance: float) -> None:
+    """Six more deals a week, of which so many are won."""
     with company_context(a.company.pk):
         simulate(  # type: ignore[arg-type]  # it takes what the small company is called
             SimpleNamespace(
@@ -35,9 +42,8 @@ def busy(quiet_world: World) -> Workspace:
                 won=a.stages["Won"].pk,
                 lost=a.stages["Lost"].pk,
             ),
-            FIRST, 26, 0.2, seed=5,
+            first, weeks, chance, seed=5,
         )  # fmt: skip
-    return a
 
 
 def sent(workspace: Workspace, **changes: str) -> dict[str, str]:
@@ -95,7 +101,7 @@ def test_help_says_inflow_smallest_change_chance_and_weeks(busy: Workspace) -> N
     told = post(busy)
     for part in (
         "In 13 weeks the smallest change that can be seen is +17.2 pts.",
-        "Inflow today 6 a week new cases",
+        "Inflow today 6 a week new cases, from the last 13 weeks",
         "Smallest change, looking daily +25.5 pts",
         "Wished effect +10.0 pts",
         "Chance to see it 41 in 100",
@@ -108,11 +114,46 @@ def test_help_says_inflow_smallest_change_chance_and_weeks(busy: Workspace) -> N
     assert kept(busy) == 0
 
 
+def test_inflow_is_that_of_the_last_weeks_whatever_the_window_before(busy: Workspace) -> None:
+    """Twice as many deals for a quarter, and a window before that ends where that begins."""
+    more_deals(busy, TODAY - timedelta(days=91), 13, 0.2)
+    told = post(busy, baseline_last=(TODAY - timedelta(days=92)).isoformat())
+    assert "Inflow today 12 a week" in told
+    assert "over 78 cases" in told
+    counted = post(busy, target="number", segment="channel=outbound")
+    assert "Inflow today 0 a week" in counted or "Inflow today" not in counted
+
+
+def test_the_way_to_a_stage_is_part_of_the_plan(
+    busy: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is won passes every stage after five days: so long a late stage takes to be reached."""
+    seen = []
+
+    def spied(ground, *rest):  # type: ignore[no-untyped-def]
+        seen.append((ground, rest[-1]))
+        return plan(ground, *rest)
+
+    monkeypatch.setattr(experiment_planning, "plan", spied)
+    post(busy)
+    ((whole, stages),) = seen
+    assert (whole.delay, whole.per_week) == (0.0, pytest.approx(6.0))
+    assert [round(row.delay, 9) for row in stages] == [0.0] + [5.0] * (len(stages) - 1)
+    assert stages[0].per_week == pytest.approx(6.0)
+    assert all(row.per_week < 2 for row in stages[1:]), "one in five gets there"
+
+
 def test_the_hopeless_is_called_so_with_what_to_do_instead(busy: Workspace) -> None:
     hopeless = post(busy, smallest="3")
     assert "Hopeless as planned: even if +3.0 pts is true" in hopeless
     assert "What to do instead" in hopeless
-    assert re.search(r"would do|hope for a larger effect", hopeless)
+    # 150 cases before can never show so little, whatever comes after; twenty times as many neither.
+    assert "Neither more time nor more deals would do: hope for a larger effect" in hopeless
+    assert "Longer:" not in hopeless
+    assert "A larger segment" not in hopeless
+    usual = post(busy)
+    assert "A larger segment: 2.8 times the deals would do." in usual
+    assert "Neither more time" not in usual
     bold = post(busy, smallest="40")
     assert "Hopeless" not in bold
     assert "What to do instead" not in bold

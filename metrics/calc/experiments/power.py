@@ -4,7 +4,7 @@ Fixed-horizon planning: one look at the planned end, two-sided at 5 %, with 80 %
 usual approximations: for conversions that of Fleiss (1981), pooled under "no effect"; for rates by
 their roots, of stable variance (Anscombe 1948, Biometrika 35, 246-254); for means the
 noncentral t. A deal counts once it is mature, so the last D days of the plan bring openings but no
-observations.
+observations, and for a later stage neither do the days that deals take to reach it.
 """
 
 import math
@@ -39,9 +39,10 @@ class Ground:
 
     `level` is the baseline's value: deals a week, a conversion, or a mean; `spread` the standard
     deviation of single values (of their logarithms for a deal size), 0 for the others. `cases` are
-    the baseline's observations, for a before/after. `per_week` is today's
-    inflow of cases of the whole segment, as they will mature: of deals opened, of deals that reach
-    the stage, of deals won in time.
+    the baseline's observations, for a before/after. `per_week` is today's inflow of cases of the
+    whole segment, as they will mature: of deals opened, of deals that reach the stage, of deals won
+    in time. `delay` is how many days deals take from their opening to the event that the measure
+    starts from, on average.
     """
 
     measure: Measure
@@ -52,6 +53,7 @@ class Ground:
     per_week: float
     follow_up: int
     stage: int | None = None
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +91,36 @@ class Plan:
 
 
 def ground_of(
-    baseline: Observations, design: Design, *, follow_up: int, stage: int | None = None
+    baseline: Observations,
+    design: Design,
+    *,
+    follow_up: int,
+    opened_per_week: float,
+    stage: int | None = None,
+    delay: float = 0.0,
 ) -> Ground | None:
     """What the baseline says, as a start for planning; None where it has no value or no days.
 
-    Inflow is the baseline's: of its cases per week of its window (mature and, in proportion, those
-    still too young).
+    `opened_per_week` is how many deals of the segment open these weeks. As many of them will become
+    cases as did in the baseline: those that are mature and, in proportion, those still too young.
     """
     value = baseline.level.value
     if value is None or not baseline.days or baseline.size < 2:
         return None
     compared = np.log(baseline.value) if baseline.measure == "deal_size" else baseline.value
     mean = baseline.measure in ("cycle_days", "deal_size")
-    share = baseline.size / baseline.mature
+    # Of a deal opened, how much of a case there is in the end.
+    share = baseline.size / baseline.mature * baseline.reached / baseline.belonging
     return Ground(
         measure=baseline.measure,
         design=design,
         level=value,
         spread=float(compared.std(ddof=1)) if mean else 0.0,
         cases=baseline.size,
-        per_week=share * baseline.reached / (baseline.days / DAYS_A_WEEK),
+        per_week=share * opened_per_week,
         follow_up=follow_up,
         stage=stage,
+        delay=delay,
     )
 
 
@@ -149,7 +159,8 @@ def plan(ground: Ground, goal: Goal, planned_weeks: int, stages: Sequence[Ground
 
 def _cases(ground: Ground, week: float) -> tuple[float, float]:
     """Cases of the baseline and of the test that have matured a number of weeks after the start."""
-    grown = max(0.0, week - ground.follow_up / DAYS_A_WEEK) * ground.per_week
+    waited = (ground.delay + ground.follow_up) / DAYS_A_WEEK
+    grown = max(0.0, week - waited) * ground.per_week
     if ground.design == "before_after":
         return float(ground.cases), grown
     return grown / 2, grown / 2

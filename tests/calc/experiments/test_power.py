@@ -10,6 +10,11 @@ from metrics.calc.experiments.estimates import newcombe, rate_ratio_interval, we
 from metrics.calc.experiments.kinds import Goal
 from metrics.calc.experiments.measures import Observations
 from metrics.calc.experiments.power import Ground, ground_of, plan, power_of
+from metrics.calc.experiments.sequences import (
+    conversions_differ,
+    mean_half_width,
+    rates_differ,
+)
 from tests.calc.experiments.made import conversion, opened, side
 
 WON = Ground("won_within", "before_after", 0.2, 0.0, 130, 6.0, 42)
@@ -74,9 +79,46 @@ def test_the_smallest_effect_has_the_power_it_claims(ground, design, direction):
     goal = Goal(direction, found.smallest)
     at_it = power_of(ground, goal, found.smallest, here.cases_baseline, here.cases_test)
     assert at_it == pytest.approx(0.8, abs=1e-6)
-    assert found.smallest_always_valid is None or found.smallest_always_valid > found.smallest
+    assert found.smallest_always_valid > found.smallest
     sizes = [point.smallest for point in found.curve if point.smallest is not None]
     assert sizes == sorted(sizes, reverse=True), "with time, smaller effects are seen"
+
+
+@pytest.mark.parametrize(
+    ("ground", "goal"),
+    [
+        (Ground("won_within", "before_after", 0.25, 0.0, 130, 5.0, 42), Goal("up", 0.1)),
+        (Ground("passed_within", "arms_by_deal", 0.5, 0.0, 0, 12.0, 14, stage=2), Goal("down", 1)),
+        (Ground("opened_per_week", "before_after", 5.0, 0.0, 130, 5.0, 0), Goal("up", 0.1)),
+        (Ground("cycle_days", "before_after", 45.0, 12.0, 60, 3.0, 42), Goal("down", 1)),
+        (Ground("deal_size", "arms_by_deal", 4000.0, 0.5, 0, 6.0, 42), Goal("up", 0.1)),
+    ],
+    ids=lambda one: getattr(one, "measure", ""),
+)
+def test_the_always_valid_interval_tells_the_effect_in_four_of_five_cases(ground, goal):
+    """Experiments that were really run, with that effect, looked at on the planned last day."""
+    found = plan(ground, goal, 26)
+    size, here = found.smallest_always_valid, found.curve[25]
+    n0, n1 = round(here.cases_baseline), round(here.cases_test)
+    rng, runs = np.random.default_rng(17), 2000
+    if ground.measure in ("won_within", "passed_within"):
+        k0 = rng.binomial(n0, ground.level, runs)
+        k1 = rng.binomial(n1, ground.level + goal.sign * size, runs)
+        counts = (np.asarray(x, float) for x in (k1, np.full(runs, n1), k0, np.full(runs, n0)))
+        told = conversions_differ(*counts) == goal.sign
+    elif ground.measure == "opened_per_week":
+        weeks = [here.cases_baseline / ground.level, 26.0]
+        x0 = rng.poisson(here.cases_baseline, runs)
+        x1 = rng.poisson(here.cases_test * (1 + goal.sign * size), runs)
+        counts = (x1, np.full(runs, weeks[1]), x0, np.full(runs, weeks[0]))
+        told = rates_differ(*(np.asarray(x, float) for x in counts)) == goal.sign
+    else:
+        moved = math.log1p(size) if ground.measure == "deal_size" else size
+        draws = rng.normal(0, ground.spread, (runs, n0 + n1))
+        draws[:, :n1] += goal.sign * moved
+        reach = [mean_half_width(row[:n1], row[n1:]) for row in draws]
+        told = np.array([goal.sign * difference > half for difference, half in reach])
+    assert told.mean() == pytest.approx(0.8, abs=0.04)
 
 
 def test_weeks_needed_is_the_first_week_with_the_power():
@@ -134,18 +176,20 @@ def test_effects_that_cannot_be_have_no_power():
 
 def test_ground_from_a_baseline():
     before = conversion(26, 120, young=10, days=182)
-    ground = ground_of(before, "before_after", follow_up=42)
+    ground = ground_of(before, "before_after", follow_up=42, opened_per_week=7.0)
     assert ground.level == pytest.approx(26 / 120)
     assert (ground.cases, ground.spread) == (120, 0)
-    assert ground.per_week == pytest.approx(130 / 26)
-    won = side("cycle_days", [30, 40, 50], mature=12, reached=24, belonging=24, days=84)
-    ground = ground_of(won, "before_after", follow_up=42)
-    assert ground.per_week == pytest.approx(24 / 12 * 3 / 12)
+    assert ground.per_week == pytest.approx(7.0), "today's inflow, not 130 deals in 26 weeks"
+    won = side("cycle_days", [30, 40, 50], mature=12, reached=24, belonging=48, days=84)
+    ground = ground_of(won, "before_after", follow_up=42, opened_per_week=8.0, delay=11.5)
+    assert ground.per_week == pytest.approx(8 * 24 / 48 * 3 / 12)
+    assert ground.delay == 11.5
     assert ground.spread == pytest.approx(10)
     size = side("deal_size", [1000.0, 1000.0 * math.e**2], days=84)
-    assert ground_of(size, "before_after", follow_up=42).spread == pytest.approx(math.sqrt(2))
-    rate = ground_of(opened(52, 91), "before_after", follow_up=0)
-    assert (rate.level, rate.per_week) == (pytest.approx(4), pytest.approx(4))
+    ground = ground_of(size, "before_after", follow_up=42, opened_per_week=3.0)
+    assert ground.spread == pytest.approx(math.sqrt(2))
+    rate = ground_of(opened(52, 91), "before_after", follow_up=0, opened_per_week=6.0)
+    assert (rate.level, rate.per_week) == (pytest.approx(4), pytest.approx(6))
 
 
 @pytest.mark.parametrize(
@@ -153,4 +197,22 @@ def test_ground_from_a_baseline():
 )
 def test_no_ground_without_a_baseline(before):
     assert isinstance(before, Observations)
-    assert ground_of(before, "before_after", follow_up=42) is None
+    assert ground_of(before, "before_after", follow_up=42, opened_per_week=5.0) is None
+
+
+def test_a_late_stage_is_reached_late() -> None:
+    """The same conversion, and each deal takes five weeks to get there."""
+    here = Ground("passed_within", "arms_by_deal", 0.4, 0.0, 0, 8.0, 14, stage=2)
+    late = replace(here, delay=35.0)
+    now, then = (plan(one, Goal("up", 0.2), 20) for one in (here, late))
+    assert [point.cases_test for point in then.curve[:7]] == [0.0] * 7
+    assert then.curve[19].cases_test == pytest.approx(now.curve[14].cases_test)
+    assert then.weeks_needed == now.weeks_needed + 5
+
+
+def test_a_stage_that_is_reached_late_is_no_quick_way_out() -> None:
+    hopeless, goal = replace(WON, per_week=6.0), Goal("up", 0.05)
+    late = Ground("passed_within", "arms_by_deal", 0.36, 0.0, 0, 14.0, 14, stage=2, delay=0.0)
+    early = Ground("passed_within", "arms_by_deal", 0.36, 0.0, 0, 13.0, 14, stage=1)
+    assert plan(hopeless, goal, 13, (early, late)).stage == 2
+    assert plan(hopeless, goal, 13, (early, replace(late, delay=120.0))).stage == 1
