@@ -1,13 +1,17 @@
 """Which arm a rep or a deal is in: drawn from a shown seed, said before the outcome is known.
 
-Reps get their arms at the start, stratified by team; deals when they are opened in the segment,
-stratified by channel. Rows are only ever added. Deals that had ended before anybody could be told
-their arm get none: they are counted as unassigned.
+Reps get their arms at the start, stratified by the channel that most of their deals come through;
+deals when they are opened in the segment, stratified by their channel. Rows are only ever added.
+Deals that had ended before anybody could be told their arm get none: they are counted as
+unassigned.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+
+from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.models import Company
@@ -19,10 +23,18 @@ from metrics.calc.experiments.result import Arms
 from metrics.calc.history import History
 from metrics.calc.segments import UNKNOWN, parse_segment
 from metrics.models import Assignment, Experiment
-from pipeline.models import Deal, DealChange, Rep, Team
+from pipeline.models import Deal, DealChange, Team
 
 BY = Actor.product("experiments")
-_NO_TEAM = "none"
+_NO_TEAM = "none"  # arms by rep were stratified by team once
+_ACTIVE = timedelta(days=182)  # who had no deal of the segment for so long has none to be drawn for
+_FIELDS = {
+    "channel": "source__channel",
+    "source": "source__name",
+    "product": "product__name",
+    "rep": "rep__name",
+    "team": "rep__team__name",
+}
 _STORED: Mapping[calc.Arm, str] = {
     "test": Assignment.Arm.TEST,
     "baseline": Assignment.Arm.CONTROL,
@@ -34,7 +46,7 @@ _READ: Mapping[str, calc.Arm] = {
 
 
 def assign_reps(*, experiment: Experiment, now: datetime, by: Actor = BY) -> int:
-    """Give every active rep of the segment an arm, once; how many got one now.
+    """Give every active rep with deals in the segment an arm, once; how many got one now.
 
     In the caller's transaction, which holds the experiment. A second call, and a rep who came
     after the first, get nothing.
@@ -43,8 +55,7 @@ def assign_reps(*, experiment: Experiment, now: datetime, by: Actor = BY) -> int
         return 0
     if Assignment.objects.filter(experiment=experiment, rep__isnull=False).exists():
         return 0
-    teams = dict(_reps_of(experiment.segment))
-    units = [calc.Unit(rep, str(team or _NO_TEAM)) for rep, team in sorted(teams.items())]
+    units = _reps_of(experiment)
     seed = str(experiment.seed)
     arms = calc.assign_all(seed, units)
     numbers: dict[str, int] = {}
@@ -195,21 +206,32 @@ def _write(experiment: Experiment, rows: Sequence[Assignment], *, now: datetime,
     return len(rows)
 
 
-def _reps_of(segment: str) -> list[tuple[int, int | None]]:
-    """Active reps whose deals can belong to a segment: id and team."""
-    found = Rep.objects.filter(retired_at__isnull=True)
-    for dimension, text in parse_segment(segment):
-        if dimension == "rep":
-            found = found.filter(name=text)
-        elif dimension == "team":
-            named = {"team__isnull": True} if text == UNKNOWN else {"team__name": text}
-            found = found.filter(**named)
-    return list(found.order_by("pk").values_list("pk", "team_id"))
+def _reps_of(experiment: Experiment) -> list[calc.Unit]:
+    """Active reps who have a deal of the segment, open or of the half year before, by id.
+
+    Stratum: the channel of most of those deals, the first by name where two have as many.
+    """
+    since = (experiment.starts_on or date.min + _ACTIVE) - _ACTIVE
+    here = Q(outcome=Deal.Outcome.OPEN) | Q(opened_on__gte=since)
+    for dimension, text in parse_segment(experiment.segment):
+        field = _FIELDS[dimension]
+        named = Q(**{field: text})
+        here &= named | Q(**{f"{field}__isnull": True}) if text == UNKNOWN else named
+    found = Deal.objects.filter(
+        here, pipeline_id=experiment.pipeline_id, rep__isnull=False, rep__retired_at__isnull=True
+    )
+    channels: dict[int, Counter[str]] = {}
+    for rep, channel in found.values_list("rep_id", "source__channel"):
+        channels.setdefault(rep, Counter())[channel or UNKNOWN] += 1
+    return [
+        calc.Unit(rep, min(counts, key=lambda name: (-counts[name], name)))
+        for rep, counts in sorted(channels.items())
+    ]
 
 
 def _team_names(strata: Iterable[str]) -> dict[str, str]:
-    """Teams are stored by id, since names are long and change."""
-    ids = {int(text) for text in strata if text != _NO_TEAM}
+    """The names of strata that were teams, which are stored by id."""
+    ids = {int(text) for text in strata if text.isdigit()}
     names = Team.objects.filter(pk__in=ids).values_list("pk", "name") if ids else ()
     return {**{str(pk): name for pk, name in names}, _NO_TEAM: UNKNOWN}
 

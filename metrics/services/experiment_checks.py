@@ -101,6 +101,7 @@ def checked(values: Mapping[str, Any], *, kept: Experiment | None = None) -> dic
         told["segment"] = _segment(told["segment"])
     if "measure" in told:
         _check_place(told, kept)
+    _check_drawn(told, kept)
     if "guardrails" in told:
         told["guardrails"] = _guardrails(told, kept)
     if "owner_id" in told and (kept is None or told["owner_id"] != kept.owner_id):
@@ -155,6 +156,21 @@ def _check_place(told: dict[str, Any], kept: Experiment | None) -> None:
         told["pipeline_id"] = stage.pipeline_id
     elif not Pipeline.objects.filter(pk=told["pipeline_id"]).exists():
         raise NotFound(_("This pipeline does not exist."))
+
+
+def _check_drawn(told: Mapping[str, Any], kept: Experiment | None) -> None:
+    """Where deals are drawn, in blocks of as many for each arm, their number is no measure."""
+    design = told.get("design", kept.design if kept else "")
+    if design != Experiment.Design.ARMS_BY_DEAL:
+        return
+    asked = {row["measure"] for row in told.get("guardrails", ())}
+    if told.get("measure") == Measure.NUMBER or Measure.NUMBER in asked:
+        raise DomainError(
+            _(
+                "Arms by deal get as many deals each, because deals are what is drawn: their number"
+                " cannot differ. Choose another measure, or draw the reps."
+            )
+        )
 
 
 def _stage(stage_id: int, *, kept_id: int | None) -> Stage:

@@ -62,7 +62,7 @@ def book(company: Workspace, clock: Clock) -> Book:  # noqa: F811
             baseline_start=None,
             baseline_end=None,
             ends_on=date(2026, 9, 1),
-            guardrails=(("cycle", None), ("win_rate", None), ("number", None)),
+            guardrails=(("cycle", None), ("win_rate", None), ("deal_size", None)),
         ),
         "reps": running_experiment(
             company,

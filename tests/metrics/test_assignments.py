@@ -9,7 +9,7 @@ from metrics.calc.experiments.result import ExperimentFigures
 from metrics.models import Assignment
 from metrics.selectors.assignments import arms_of_deals
 from metrics.services.assignments import assign_reps
-from pipeline.models import Rep, Source, Team
+from pipeline.models import Pipeline, Rep, Source, Team
 from pipeline.selectors.settings_catalogues import CATALOGUES
 from pipeline.services.catalog import merge_entries
 from pipeline.services.deals import change_deal
@@ -20,9 +20,13 @@ pytestmark = pytest.mark.django_db
 _READ = {"baseline": "control", "test": "test"}
 
 
-def team_of(small: Small, name: str, *reps: str) -> list[int]:
+def team_of(small: Small, name: str, *reps: str, **deal) -> list[int]:
+    """A team whose reps have a deal each, opened before the start."""
     team = Team.objects.create(name=name)
-    return [Rep.objects.create(name=rep, team=team).pk for rep in reps]
+    ids = [Rep.objects.create(name=rep, team=team).pk for rep in reps]
+    for rep in ids:
+        small.opens("2026-02-02", rep_id=rep, **deal)
+    return ids
 
 
 def draw(experiment) -> dict[int, str]:
@@ -31,20 +35,50 @@ def draw(experiment) -> dict[int, str]:
     return dict(Assignment.objects.filter(experiment=experiment).values_list("rep_id", "arm"))
 
 
-def test_reps_get_their_arms_from_the_seed_by_team() -> None:
+def test_reps_get_their_arms_from_the_seed_by_channel() -> None:
     with small_company() as small:
-        north = team_of(small, "North", *"abcd")
+        calls = Source.objects.create(name="calls", channel="outbound").pk
+        north = team_of(small, "North", *"abcd", source_id=calls)
         south = team_of(small, "South", *"efgh")
+        # Most of what a has comes through calls, and of e's deals as many as not.
+        small.opens("2026-02-03", rep_id=north[0])
+        small.opens("2026-02-03", rep_id=north[0], source_id=calls)
+        small.opens("2026-02-03", rep_id=south[0], source_id=calls)
+        nowhere = Rep.objects.create(name="nobody's").pk
+        small.opens("2026-02-03", rep_id=nowhere, source_id=None)
         arms = draw(running(small, design="arms_by_rep", seed=7))
-        assert len(arms) == 9  # and the one rep without a team
+        assert set(arms) == {*north, *south, nowhere}  # and not the one who has no deal
         assert [arms[rep] for rep in north].count("test") == 2
         assert [arms[rep] for rep in south].count("test") == 2
-        team = str(Rep.objects.get(pk=north[0]).team_id)
-        expected = calc.assign_all("7", [calc.Unit(rep, team) for rep in north])
-        assert {rep: arms[rep] for rep in north} == {r: _READ[a] for r, a in expected.items()}
+        for channel, reps in (("outbound", north), ("inbound", south), ("unknown", [nowhere])):
+            expected = calc.assign_all("7", [calc.Unit(rep, channel) for rep in reps])
+            assert {rep: arms[rep] for rep in reps} == {r: _READ[a] for r, a in expected.items()}
+        strata = Assignment.objects.values_list("stratum", flat=True)
+        assert sorted(strata) == ["inbound"] * 4 + ["outbound"] * 4 + ["unknown"]
         (entry,) = AuditEntry.objects.filter(action="experiment.assigned")
         assert entry.after["seed"] == 7
         assert entry.after["test"] + entry.after["control"] == 9
+
+
+def test_only_reps_with_deals_in_the_segment_lately() -> None:
+    """Who works elsewhere would make an arm of nobody; an old deal counts while it is open."""
+    with small_company() as small:
+        calls = Source.objects.create(name="calls", channel="outbound").pk
+        both = team_of(small, "North", "a", "b", source_id=calls)
+        inbound = team_of(small, "South", "c", "d")
+        gone, waits = (Rep.objects.create(name=name).pk for name in ("gone", "waits"))
+        for rep in (gone, waits):
+            deal = small.opens("2025-03-03", rep_id=rep, source_id=calls).deal_id
+            if rep == gone:
+                small.moves(deal, small.lost, "2025-04-04")
+        segment = {"design": "arms_by_rep", "segment": "channel=outbound"}
+        assert set(draw(running(small, **segment))) == {*both, waits}
+        segment["segment"] = "channel=outbound&team=North"
+        assert set(draw(running(small, **segment))) == set(both)
+        segment["segment"] = "product=unknown&team=South"
+        assert set(draw(running(small, **segment))) == set(inbound)
+        other = Pipeline.objects.create(name="Renewals")
+        assert draw(running(small, design="arms_by_rep", pipeline_id=other.pk)) == {}
 
 
 def test_reps_are_drawn_once_and_who_comes_later_is_in_no_arm() -> None:

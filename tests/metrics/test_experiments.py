@@ -414,6 +414,8 @@ def test_plans_that_cannot_be_meant_are_refused(a: Workspace) -> None:
         ({"segment": "weather=rain"}, "no such segment"),
         ({"measure": "conversion", "stage_id": won}, "ends the path"),
         ({"guardrails": (("win_rate", None),)}, "another measure"),
+        ({"design": "arms_by_deal", "measure": "number"}, "their number cannot differ"),
+        ({"design": "arms_by_deal", "guardrails": (("number", None),)}, "cannot differ"),
         ({"guardrails": (("conversion", None),)}, "no such measure"),
         ({"smallest_effect": -0.1}, "more than nothing"),
         ({"follow_up_days": 0}, "at least one"),
