@@ -174,7 +174,8 @@ def test_quick_deals_alone_are_no_verdict():
 
 def test_with_equal_time_it_says_what_the_counts_say():
     opened = np.arange(400, dtype=np.int32)
-    started = opened + 1 + np.arange(400) % 10
+    turn = np.arange(400) % 20
+    started = opened + np.where(turn == 19, 30, 1 + turn % 9)
     value = np.concatenate([np.arange(200) % 10 < 2, np.arange(200) % 10 < 6])
     before = entered(opened[:200], started[:200], value[:200], 7)
     after = entered(opened[200:], started[200:], value[200:], 7)
@@ -186,8 +187,8 @@ def test_with_equal_time_it_says_what_the_counts_say():
         started_on=after.started_on,
     )
     found = check_entries(before, after, opened, follow_up=7, last_day=1000)
-    # Nine of ten are within the usual way of nine days.
-    counts = [np.array([x]) for x in (100.0, 180.0, 20.0, 180.0)]
+    # W is nine days: each twentieth deal, none of which got past, took thirty.
+    counts = [np.array([x]) for x in (120.0, 190.0, 40.0, 190.0)]
     assert found.sign == conversions_differ(*counts)[0] == 1
     assert (found.days, found.early) == (16, 0)
     nothing = conversion(0, 0)
