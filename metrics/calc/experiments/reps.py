@@ -49,10 +49,8 @@ def check_reps(
 
     `reps` are those of each arm: who opened no deal at all is a zero for the number of deals.
     """
-    (y1, of1), (y0, of0) = (
-        _values(side, rep_of, sorted(reps[arm], key=lambda unit: unit.id))
-        for side, arm in ((test, "test"), (baseline, "baseline"))
-    )
+    y1, of1 = _values(test, rep_of, reps["test"])
+    y0, of0 = _values(baseline, rep_of, reps["baseline"])
     numbers = {stratum: number for number, stratum in enumerate(sorted({*of1, *of0}))}
     return compare_reps(y1, y0, np.array([numbers[one] for one in (*of1, *of0)], np.int64))
 
@@ -90,7 +88,7 @@ def _values(
 
     For the number of deals the root of the count, whose spread hangs on no rate (Anscombe 1948).
     """
-    here = rep_of[side.deal]
+    here, reps = rep_of[side.deal], sorted(reps, key=lambda unit: unit.id)
     known = np.array([unit.id for unit in reps], np.int64)
     place = np.searchsorted(known, here)
     inside = place < len(known)
