@@ -307,7 +307,7 @@ def test_a_decision_is_computed_again_and_the_difference_told() -> None:
         _same, told = entries(experiment, "recheck")
         assert told.before["figures"]["test_n"] == 36
         assert told.after["figures"]["test_n"] == 37
-        assert deals
+        assert found.again.figures.primary.baseline.n == len(deals) == 36
 
 
 def test_did_it_last_is_computed_by_itself() -> None:
