@@ -157,8 +157,8 @@ def test_csv_has_typed_values_and_all_that_match(world: World) -> None:
 
 
 def test_a_file_speaks_the_readers_language(world: World) -> None:
-    manager = world.a.user(Role.MANAGER)
-    type(manager).objects.filter(pk=manager.pk).update(locale="fr")
+    reader = world.a.user(Role.REP)
+    type(reader).objects.update(locale="fr")
     rows = {row["Affaire"]: row for row in table(download(world, "?state=all"))}
     assert (rows["new"]["État"], rows["new"]["Canal"]) == ("Ouverte", "Entrant")
     assert (rows["won late"]["État"], rows["lost late"]["État"]) == ("Gagnée", "Perdue")
