@@ -116,6 +116,7 @@ NUMBERS = {
     "due": "yes",
     "finish": "yes",
     "fiscal_year_start_month": "a month",
+    "keep": "yes",
     "late": "yes",
     "lines": "how many lines",
     "look": "which button was pressed",
