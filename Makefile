@@ -10,7 +10,7 @@ ARGS ?=
 # For tools that import the settings and never dial.
 NOWHERE := SECRET_KEY=none DATABASE_URL=postgresql://a:b@127.0.0.1:1/c REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help run setup test check campaign random-quarters together guards-demo fix bench bench-board bench-funnel bench-experiments faults check-data seed manage engines
+.PHONY: help run setup test check campaign random-quarters together guards-demo fix bench bench-board bench-funnel bench-quarters bench-experiments faults check-data seed manage engines
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ bench-board: ## the board of ten thousand open deals: queries, time, bytes
 bench-funnel: ## the funnel page of a large company beside an empty one: ARGS="--deals 1000000"
 	$(SETUP) app engines dev
 	@exec $(VENV)/python -m benchmarks.funnel $(ARGS)
+
+bench-quarters: ## the pages and files of forty quarters and sixty reps beside the limits of a request
+	$(SETUP) app engines dev
+	@exec $(VENV)/python -m benchmarks.quarters $(ARGS)
 
 bench-experiments: ## do the intervals of experiments keep their promise: 2,000 companies per design
 	$(SETUP) app engines dev

@@ -35,15 +35,20 @@ class Rows:
     transitions: int
 
 
-def write_company(folder: Path, *, deals: int, seed: int) -> Rows:
-    """Write company.json, stages.csv, deals.csv and transitions.csv into `folder`."""
+def write_company(
+    folder: Path, *, deals: int, seed: int, first: datetime = FIRST, reps: int = REPS
+) -> Rows:
+    """Write company.json, stages.csv, deals.csv and transitions.csv into `folder`.
+
+    The deals are opened evenly from `first` on, by so many reps.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     with duckdb.connect() as duck:
         duck.execute("SET threads = 1")
-        moves = _moves(rng, deals)
+        moves = _moves(rng, deals, first)
         _write_moves(duck, folder / "transitions.csv", moves)
-        _write_deals(duck, folder / "deals.csv", rng, deals)
+        _write_deals(duck, folder / "deals.csv", rng, deals, reps)
     head = {
         "name": f"Bench of {deals} deals",
         "timezone": TIMEZONE,
@@ -59,10 +64,10 @@ def write_company(folder: Path, *, deals: int, seed: int) -> Rows:
     return Rows(deals, len(moves["id"]))
 
 
-def _moves(rng: np.random.Generator, deals: int) -> dict[str, np.ndarray]:
+def _moves(rng: np.random.Generator, deals: int, since: datetime) -> dict[str, np.ndarray]:
     """The columns of transitions.csv; stages as codes, 0 for none."""
     k = len(STAGES)
-    first, last = (int(t.timestamp()) * 1_000_000 for t in (FIRST, AS_OF))
+    first, last = (int(t.timestamp()) * 1_000_000 for t in (since, AS_OF))
     opened = np.sort(first + rng.integers(0, last - first, deals))
     length = 2 + rng.geometric(0.2135, deals).clip(max=14)
     start = np.zeros(deals + 1, np.int64)
@@ -178,11 +183,11 @@ def _write_moves(
 
 
 def _write_deals(
-    duck: duckdb.DuckDBPyConnection, path: Path, rng: np.random.Generator, deals: int
+    duck: duckdb.DuckDBPyConnection, path: Path, rng: np.random.Generator, deals: int, reps: int
 ) -> None:
     source = rng.integers(0, SOURCES + 1, deals)  # 0 is no value
     product = rng.integers(0, PRODUCTS + 1, deals)
-    rep = (rng.zipf(1.25, deals) + rng.integers(0, REPS, deals)) % (REPS + 1)
+    rep = (rng.zipf(1.25, deals) + rng.integers(0, reps, deals)) % (reps + 1)
     amount = np.round(rng.lognormal(8.3, 0.6, deals), 2)
     amount[rng.random(deals) < 0.03] = -1
     columns = {
