@@ -1,5 +1,6 @@
 """What the frame of every page prints: navigation, icons, the theme."""
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -18,7 +19,11 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """One icon of the sprite; hidden from assistive technology unless it has a label."""
-    href = static("icons.svg")
+    return _icon(static("icons.svg"), name, label)
+
+
+@lru_cache(maxsize=1024)
+def _icon(href: str, name: str, label: str) -> SafeString:
     if label:
         return format_html(
             '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"/></svg>',

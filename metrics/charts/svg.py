@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import overload
 
 WIDTHS: tuple[tuple[str, int], ...] = (("s", 300), ("m", 400), ("l", 600))
 _CHARACTER = 6.5  # width of an average character of 12 px Inter, with room to spare
@@ -32,7 +33,31 @@ class Chart:
     title: str
     reading: str  # the one sentence that it shows, for who does not see it
     table: Table
-    drawings: tuple[tuple[str, str], ...]
+    drawings: Sequence[tuple[str, str]]
+
+
+class Drawings(Sequence[tuple[str, str]]):
+    """The drawings of a chart, each made when it is first looked at: some pages show the smallest
+    alone, and a file has the widest."""
+
+    def __init__(self, draw: Callable[[str, int], str]) -> None:
+        self._draw = draw
+        self._drawn: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(WIDTHS)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[tuple[str, str], ...]: ...
+    def __getitem__(self, place: int | slice) -> tuple[str, str] | tuple[tuple[str, str], ...]:
+        if isinstance(place, slice):
+            return tuple(self[one] for one in range(*place.indices(len(self))))
+        size, width = WIDTHS[place]
+        if size not in self._drawn:
+            self._drawn[size] = self._draw(size, width)
+        return size, self._drawn[size]
 
 
 def clean(text: str) -> str:
@@ -102,20 +127,17 @@ def svg(size: str, width: float, height: float, *, title: str, reading: str, con
     )
 
 
-def three_widths(
-    *, title: str, reading: str, draw: Callable[[int], tuple[float, str]]
-) -> tuple[tuple[str, str], ...]:
+def three_widths(*, title: str, reading: str, draw: Callable[[int], tuple[float, str]]) -> Drawings:
     """The same chart drawn for a phone, a narrow card and a wide one; text does not scale.
 
     `draw(width)` gives (height, markup).
     """
-    drawings = []
-    for size, width in WIDTHS:
+
+    def one(size: str, width: int) -> str:
         height, content = draw(width)
-        drawings.append(
-            (size, svg(size, width, height, title=title, reading=reading, content=content))
-        )
-    return tuple(drawings)
+        return svg(size, width, height, title=title, reading=reading, content=content)
+
+    return Drawings(one)
 
 
 def text_width(words: str) -> float:

@@ -15,21 +15,26 @@ from metrics.calc.calendar import Quarter
 from metrics.calc.read import QuarterSnapshots, Snapshot, segment_figures
 from metrics.calc.segments import ALL
 from metrics.calc.stored import from_json
-from metrics.calc.types import SegmentFigures
+from metrics.calc.types import SegmentFigures, SnapshotStatus
 from metrics.calc.velocity import VelocityOptions
 from pipeline.models import Pipeline
 
 _QUARTERS = """
-    SELECT DISTINCT quarter_start, quarter_end, quarter_label FROM metrics_snapshot
-    WHERE company_id = %s AND pipeline_id = %s AND segment = 'all' ORDER BY quarter_start
+    SELECT DISTINCT ON (quarter_start) quarter_start, quarter_end, quarter_label, status
+    FROM metrics_snapshot
+    WHERE company_id = %s AND pipeline_id = %s AND segment = 'all'
+    ORDER BY quarter_start, version DESC
 """
 _NEWEST = """
     SELECT DISTINCT ON (segment, quarter_start)
            quarter_start, quarter_label, segment, version, status, as_of, figures,
-           definitions->>'velocity_number', definitions->>'velocity_cycle'
+           definitions->>'velocity_number', definitions->>'velocity_cycle',
+           (SELECT min(quarter_start) FROM metrics_snapshot
+            WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s AND segment = 'all')
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s
       AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
+      AND (%(since)s::date IS NULL OR quarter_start >= %(since)s::date - interval '1 year')
       AND NOT EXISTS (SELECT FROM unnest(%(pinned)s::date[], %(versions)s::int[]) AS p(q, v)
                       WHERE p.q = quarter_start AND version > p.v)
       AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s))
@@ -41,6 +46,7 @@ _MARKS = """
     FROM metrics_snapshot
     WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s
       AND (%(upto)s::date IS NULL OR quarter_start <= %(upto)s)
+      AND (%(since)s::date IS NULL OR quarter_start >= %(since)s::date - interval '1 year')
       AND segment = ANY(%(segments)s)
     ORDER BY segment, quarter_start, version DESC
 """
@@ -67,10 +73,17 @@ def default_pipeline(*, company: Company) -> int | None:
 
 def quarters_of(*, company: Company, pipeline_id: int | None = None) -> tuple[Quarter, ...]:
     """The quarters that have figures, newest last."""
+    return tuple(statuses_of(company=company, pipeline_id=pipeline_id))
+
+
+def statuses_of(
+    *, company: Company, pipeline_id: int | None = None
+) -> dict[Quarter, SnapshotStatus]:
+    """The quarters that have figures, newest last, each with whether it is final."""
     pipeline_id = pipeline_id or default_pipeline(company=company)
     with connection.cursor() as cursor:
         cursor.execute(_QUARTERS, [company.pk, pipeline_id])
-        return tuple(Quarter(*row) for row in cursor.fetchall())
+        return {Quarter(*quarter): status for *quarter, status in cursor.fetchall()}
 
 
 def segments_of(
@@ -107,11 +120,16 @@ def figures_by_segment(
     company: Company,
     segments: Iterable[str],
     upto: date | None = None,
+    since: date | None = None,
     pipeline_id: int | None = None,
 ) -> dict[str, tuple[SegmentFigures, ...]]:
-    """`figures_of` for several segments from one reading."""
+    """`figures_of` for several segments from one reading.
+
+    `since` is the start of the first quarter wanted: of those before it, only the year that is
+    usual for it is read.
+    """
     wanted = list(segments)
-    found = _read(company, pipeline_id, upto, [*wanted, ALL], wanted=set(wanted))
+    found = _read(company, pipeline_id, upto, [*wanted, ALL], wanted=set(wanted), since=since)
     return {
         segment: tuple(found[key] for key in sorted(found) if key[1] == segment)
         for segment in wanted
@@ -175,6 +193,7 @@ def usual_starts(
 @dataclass(frozen=True, slots=True)
 class _Quarter:
     label: str
+    first: bool  # of all that the company has
     options: VelocityOptions
     segments: dict[str, Snapshot]
 
@@ -189,6 +208,7 @@ def _read(
     upto: date | None,
     segments: list[str] | None,
     wanted: set[str] | None,
+    since: date | None = None,
 ) -> _Found:
     """The figures of the wanted segments; those of rows that have not changed are remembered.
 
@@ -202,13 +222,19 @@ def _read(
     with connection.cursor() as cursor:
         cursor.execute(
             _MARKS,
-            {"company": company.pk, "pipeline": pipeline_id, "upto": upto, "segments": segments},
+            {
+                "company": company.pk,
+                "pipeline": pipeline_id,
+                "upto": upto,
+                "since": since,
+                "segments": segments,
+            },
         )
         marks = tuple(cursor.fetchall())
-    key = (company.pk, pipeline_id, company.timezone, frozenset(wanted), marks)
+    key = (company.pk, pipeline_id, company.timezone, frozenset(wanted), since, marks)
     found = _remembered.pop(key, None)
     if found is None:
-        found = _computed(company, pipeline_id, upto, segments, wanted)
+        found = _computed(company, pipeline_id, upto, segments, wanted, since=since)
     _remembered[key] = found
     while len(_remembered) > _KEPT:
         _remembered.popitem(last=False)
@@ -224,8 +250,9 @@ def _computed(
     *,
     starts: Collection[date] | None = None,
     pinned: Mapping[date, int] | None = None,
+    since: date | None = None,
 ) -> _Found:
-    quarters = _newest(company, pipeline_id, upto, segments, pinned)
+    quarters = _newest(company, pipeline_id, upto, segments, pinned, since)
     if not quarters:
         return {}
     snapshots = _snapshots(quarters)
@@ -236,7 +263,9 @@ def _computed(
         pairs = [
             (quarter.label, name)
             for start, quarter in quarters.items()
-            if quarter.options == options and (starts is None or start in starts)
+            if quarter.options == options
+            and (starts is None or start in starts)
+            and (since is None or start >= since)
             for name in quarter.segments
             if wanted is None or name in wanted
         ]
@@ -248,9 +277,8 @@ def _computed(
 
 
 def _snapshots(quarters: Mapping[date, _Quarter]) -> list[QuarterSnapshots]:
-    first = min(quarters)
     return [
-        QuarterSnapshots(quarter.label, start, start == first, quarter.segments)
+        QuarterSnapshots(quarter.label, start, quarter.first, quarter.segments)
         for start, quarter in quarters.items()
     ]
 
@@ -261,6 +289,7 @@ def _newest(
     upto: date | None,
     segments: list[str] | None,
     pinned: Mapping[date, int] | None = None,
+    since: date | None = None,
 ) -> dict[date, _Quarter]:
     """The newest version of each segment and quarter, of the `pinned` ones not above theirs."""
     held = pinned or {}
@@ -271,6 +300,7 @@ def _newest(
                 "company": company.pk,
                 "pipeline": pipeline_id,
                 "upto": upto,
+                "since": since,
                 "segments": segments,
                 "pinned": list(held),
                 "versions": list(held.values()),
@@ -278,8 +308,10 @@ def _newest(
         )
         rows = cursor.fetchall()
     quarters: dict[date, _Quarter] = {}
-    for start, label, segment, version, status, as_of, figures, number, cycle in rows:
-        quarter = quarters.setdefault(start, _Quarter(label, VelocityOptions(number, cycle), {}))
+    for start, label, segment, version, status, as_of, figures, number, cycle, first in rows:
+        quarter = quarters.setdefault(
+            start, _Quarter(label, start == first, VelocityOptions(number, cycle), {})
+        )
         quarter.segments[segment] = Snapshot(
             from_json(_loaded(figures)), _local(as_of, company), status, version
         )

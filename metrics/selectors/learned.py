@@ -9,6 +9,7 @@ from datetime import date
 from django.db import connection
 
 from accounts.models import Company
+from metrics.calc.segments import ALL
 
 _TABLES = (
     "metrics_finding",
@@ -31,6 +32,14 @@ _PEOPLE = """
      WHERE u.id IN (SELECT author_id FROM metrics_finding WHERE company_id = %(company)s)
         OR u.id IN (SELECT owner_id FROM metrics_dangerpoint WHERE company_id = %(company)s))
 """
+# Whether a finding is in a segment, its deals decide, by the names in the catalogues.
+_CATALOGUES = ("pipeline_source", "pipeline_product", "pipeline_rep", "pipeline_team")
+_DEALS = """
+    (SELECT md5(string_agg(d.id || '.' || d.xmin || d.ctid, ',' ORDER BY d.id))
+     FROM pipeline_deal d
+     WHERE d.company_id = %(company)s
+       AND d.id IN (SELECT deal_id FROM metrics_findingdeal WHERE company_id = %(company)s))
+"""
 _SNAPSHOT = """
     (SELECT id || '.' || xmin || ctid FROM metrics_snapshot
      WHERE company_id = %(company)s AND pipeline_id = %(pipeline)s AND segment = 'all'
@@ -40,12 +49,16 @@ _SNAPSHOT = """
 _MARK = "SELECT " + ", ".join(
     [*(_ROWS.format(table=table) for table in _TABLES), _PEOPLE, _SNAPSHOT]
 )
+_MARK_OF_SEGMENT = ", ".join([_MARK, *(_ROWS.format(table=table) for table in _CATALOGUES), _DEALS])
 
 
-def learned_mark(*, company: Company, pipeline_id: int, start: date) -> tuple[str | None, ...]:
-    """A name for all rows that findings, coverage, danger points and marks of `all` deals are made
-    of, in the quarter that begins on `start`: one query. A segment's also depend on its deals."""
+def learned_mark(
+    *, company: Company, pipeline_id: int, start: date, segment: str
+) -> tuple[str | None, ...]:
+    """A name for all rows that findings, coverage, danger points and marks of a segment are made
+    of, in the quarter that begins on `start`: one query."""
+    mark = _MARK if segment == ALL else _MARK_OF_SEGMENT
     with connection.cursor() as cursor:
-        cursor.execute(_MARK, {"company": company.pk, "pipeline": pipeline_id, "start": start})
+        cursor.execute(mark, {"company": company.pk, "pipeline": pipeline_id, "start": start})
         row: tuple[str | None, ...] = cursor.fetchone()
     return row

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from accounts import formats
 from accounts.formats import Style
-from metrics.calc.types import SegmentFigures
+from metrics.calc.types import SegmentFigures, SnapshotStatus
 
 THIN = 20  # under this n a rate is called thin, in words
 FEW = formats.RATE_MINIMUM
@@ -88,19 +88,25 @@ def deals(n: int, style: Style) -> str:
     return ngettext("{n} deal", "{n} deals", n).format(n=formats.number(n, style))
 
 
+def status_word(status: SnapshotStatus) -> str:
+    """Whether a quarter's figures may still change, in one word."""
+    words = {"final": _("Final"), "settling": _("Settling"), "running": _("Running")}
+    return words[status]
+
+
 def status_text(figures: SegmentFigures, style: Style) -> tuple[str, str, str]:
     """(word, tone, until when) of a quarter's figures."""
-    day = formats.day(figures.as_of, style)
+    day, word = formats.day(figures.as_of, style), status_word(figures.status)
     if figures.status == "final":
         said = _("Final, as things stood on {day}").format(day=day)
         if figures.version > 1:
             said = _("Final, as things stood on {day}, restated (version {version})").format(
                 day=day, version=figures.version
             )
-        return _("Final"), "", said
+        return word, "", said
     if figures.status == "settling":
-        return _("Settling"), "watch", _("Settling: as of {day}, not yet final").format(day=day)
-    return _("Running"), "accent", _("Running: as of {day}, not the whole quarter").format(day=day)
+        return word, "watch", _("Settling: as of {day}, not yet final").format(day=day)
+    return word, "accent", _("Running: as of {day}, not the whole quarter").format(day=day)
 
 
 def empty_reason(figures: SegmentFigures) -> str:

@@ -66,18 +66,21 @@ def ask(
     accepts: Sequence[str] = (),
     parts: Callable[[str], Sequence[str]] = lambda segment: (),
     query: QueryDict | None = None,
+    last: int | None = None,
 ) -> Asked:
     """Read the query string and fetch the figures of its segment, and of that segment's `parts`.
 
-    One reading of the snapshots for all of them. `query` stands in for the request's own where
-    an action draws the page that asked for it.
+    One reading of the snapshots for all of them: of every quarter, or of the `last` so many up
+    to the asked one. `query` stands in for the request's own where an action draws the page that
+    asked for it.
     """
     company = request.company  # type: ignore[attr-defined]
     style = style_of(request)
     asked_for = request.GET if query is None else query
     question = question_from(dict(asked_for.lists()), accepts=accepts)
     pipeline_id = figures.default_pipeline(company=company)
-    quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
+    statuses = figures.statuses_of(company=company, pipeline_id=pipeline_id)
+    quarters = tuple(statuses)
     labels = tuple(q.label for q in quarters)
     wanted = question.quarter or (labels[-1] if labels else "")
     upto = labels[: labels.index(wanted) + 1] if wanted in labels else ()
@@ -87,11 +90,15 @@ def ask(
         segments = figures.segments_of(
             company=company, quarter=quarters[len(upto) - 1], pipeline_id=pipeline_id, single=True
         )
-        names = {"all", question.segment, *parts(question.segment)}
+        names = {question.segment, *parts(question.segment)}
         if question.versus:
             names.add(question.versus)
         found = figures.figures_by_segment(
-            company=company, segments=sorted(names), pipeline_id=pipeline_id
+            company=company,
+            segments=sorted(names),
+            upto=quarters[len(upto) - 1].start if last else None,
+            since=quarters[max(0, len(upto) - last)].start if last else None,
+            pipeline_id=pipeline_id,
         )
     known = set(upto)
     return Asked(
@@ -99,7 +106,7 @@ def ask(
         filters=filters_for(
             question=question,
             quarters=labels,
-            statuses={f.quarter: wording.status_text(f, style)[0] for f in found.get("all", ())},
+            statuses={q.label: wording.status_word(status) for q, status in statuses.items()},
             segments=segments,
         ),
         reading=Reading(style, company.velocity_number, company.velocity_cycle),

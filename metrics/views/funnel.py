@@ -71,7 +71,7 @@ class _Answer:
 
 def _answer(request: HttpRequest, query: QueryDict | None = None) -> _Answer:
     now = timezone.now()
-    asked = ask(request, accepts=ACCEPTS, query=query)
+    asked = ask(request, accepts=ACCEPTS, query=query, last=TREND_QUARTERS)
     question = asked.question
     first = asked.history[-1] if asked.history else None
     if first is None or not asked.quarters or first.quarter != asked.quarters[-1]:
@@ -130,7 +130,7 @@ def _made(
         "definitions_url": _url(request, "definitions"),
         "reasons_url": _url(request, "funnel_reasons")
         + question.query(at=at, versus="", today=False, exits=False),
-        "comparing": _comparing(asked),
+        "comparing": _comparing(asked) if question.versus else None,
     }
     return draw(page, charts=charts, context=context)
 
@@ -202,19 +202,30 @@ _Marks = tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]
 def _learned(
     request: HttpRequest, asked: Asked, position: int | None, now: datetime
 ) -> tuple[StageWork | None, _Marks]:
-    """What is known, done and marked; of all deals remembered while no row of it has changed."""
+    """What is known, done and marked; remembered while no row of it has changed."""
 
     def make() -> tuple[StageWork | None, _Marks]:
         work = _work(request, asked, position, now)
         return work, _marks(request, asked, work)
 
-    if asked.question.segment != "all" or asked.pipeline_id is None:
-        return make()  # whether a finding is in a segment, its deals decide
-    company = request.company  # type: ignore[attr-defined]
+    if asked.pipeline_id is None:
+        return make()
+    company, segment = request.company, asked.question.segment  # type: ignore[attr-defined]
     start = asked.calendar[-1].start
-    mark = learned_mark(company=company, pipeline_id=asked.pipeline_id, start=start)
+    mark = learned_mark(
+        company=company, pipeline_id=asked.pipeline_id, start=start, segment=segment
+    )
     today = company.local_day(company.clock(now))
-    key = (company.pk, company.timezone, company.slug, asked.calendar, position, today, mark)
+    key = (
+        company.pk,
+        company.timezone,
+        company.slug,
+        asked.calendar,
+        segment,
+        position,
+        today,
+        mark,
+    )
     return remembered_rows((*key, asked.reading.style), make)
 
 
