@@ -1,52 +1,45 @@
-"""Part of benchmarks.funnel: the funnel page beside an empty signed-in page. One JSON line.
+"""Parts of benchmarks.funnel: the funnel page beside an empty signed-in page. JSON lines.
 
-python -m benchmarks.funnel_page COMPANY_ID ROUNDS
+python -m benchmarks.funnel_page learn COMPANY_ID      make the empty company, and findings
+python -m benchmarks.funnel_page warm COMPANY_ID N     every page N times, in one process
+python -m benchmarks.funnel_page cold COMPANY_ID PAGE  one page, the first of a new process
 """
 
-import json
-import os
 import statistics
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
-import django
+from benchmarks.visiting import BY, Reader, company_of, manager_of, reader  # sets Django up
 
-# The page's own work is measured, not the look-up of hashed file names, which is cached.
-os.environ.setdefault(
-    "STATICFILES_BACKEND", "django.contrib.staticfiles.storage.StaticFilesStorage"
-)
-os.environ["DEBUG"] = "false"
-django.setup()
+# isort: split
+from django.db import transaction
 
-from django.conf import settings  # noqa: E402
-from django.db import connection, transaction  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
-
-from accounts.actors import Actor  # noqa: E402
-from accounts.models import Company, User  # noqa: E402
-from accounts.roles import Role  # noqa: E402
-from accounts.services.companies import add_member  # noqa: E402
-from accounts.tenancy.context import company_context  # noqa: E402
-from benchmarks.measuring import Meter, Spent  # noqa: E402
-from metrics.models import DangerPoint, Finding, RecordedChange  # noqa: E402
-from metrics.selectors import figures  # noqa: E402
-from metrics.views import funnel_drawn  # noqa: E402
-from pipeline.models import Stage  # noqa: E402
+from accounts.models import Company
+from accounts.services.companies import create_company
+from accounts.tenancy.context import company_context
+from benchmarks.measuring import Spent, say
+from metrics.models import DangerPoint, Finding, FindingDeal, RecordedChange
+from metrics.selectors import figures
+from metrics.views import funnel_drawn
+from pipeline.models import Deal, Stage
 
 FINDINGS = 60
+QUERIES = {
+    "all deals": "",
+    "a segment": "?seg=channel%3Dinbound",
+    "two segments": "?seg=channel%3Dinbound&vs=channel%3Doutbound",
+}
 
 
-def learn(company: Company, user: User, now: datetime) -> None:
-    """Findings at every stage, a danger point and a change: what the page asks for besides."""
+def learn(company: Company, now: datetime) -> None:
+    """Findings at every stage, danger points and a change: what the page asks for besides."""
+    user = manager_of(company, now).user
     with company_context(company.pk), transaction.atomic():
-        if Finding.objects.exists():
-            return
         stages = list(Stage.objects.filter(kind="open").order_by("position"))
         kinds = ("call_review", "customer_interview", "lost_interview", "material_review")
+        lost = list(Deal.objects.filter(outcome="lost").order_by("id")[:FINDINGS])
         for n in range(FINDINGS):
-            Finding.objects.create(
+            finding = Finding.objects.create(
                 source=kinds[n % len(kinds)],
                 pipeline_id=stages[0].pipeline_id,
                 stage=stages[n % len(stages)],
@@ -57,6 +50,7 @@ def learn(company: Company, user: User, now: datetime) -> None:
                 recorded_at=now,
                 author=user,
             )
+            FindingDeal.objects.create(finding=finding, deal=lost[n])
         for stage in stages:
             DangerPoint.objects.create(
                 pipeline_id=stage.pipeline_id, stage=stage, opened_quarter="", opened_at=now,
@@ -69,63 +63,69 @@ def learn(company: Company, user: User, now: datetime) -> None:
 
 
 def forget() -> None:
-    """As after a change of the figures: nothing is remembered."""
+    """As in a process that never answered for this company, but that has run before."""
     figures._remembered.clear()
     funnel_drawn._remembered.clear()
     funnel_drawn._pages.clear()
     funnel_drawn._rows.clear()
 
 
-def main(company_id: int, rounds: int) -> None:
-    now = datetime.now(UTC)
-    settings.ALLOWED_HOSTS = ["testserver"]
-    with company_context(company_id), transaction.atomic():
-        company = Company.objects.get(pk=company_id)
-    user = User.objects.create_user(f"manager@{now:%Y%m%d%H%M%S}.example", name="Bench Manager")
-    add_member(company=company, user=user, role=Role.MANAGER, by=Actor.product("bench"), now=now)
-    learn(company, user, now)
-    client = Client()
-    client.force_login(user)
+Pages = dict[str, tuple[Reader, str]]
+
+
+def pages_of(company: Company, empty: Company, now: datetime) -> Pages:
+    """The pages by what they show, with who asks: a manager of the company, or of the empty one."""
     here = f"/w/{company.slug}/funnel/"
-    pages = {
-        # The same page, signed in, of a quarter that does not exist: frame, filters, nothing else.
-        "empty": here + "?q=1999-Q1",
-        "funnel": here,
-        "two segments": here + "?seg=channel%3Dinbound&vs=channel%3Doutbound",
-        "first": here,
-    }
-    for url in [*pages.values()] * 3:  # warm
-        assert client.get(url).status_code == 200, url
-    connection.ensure_connection()
-    meter = Meter(connection.connection.info.backend_pid)
-    spent: dict[str, list[Spent]] = {name: [] for name in pages}
-    for _round in range(rounds):  # in turns, so that a slow moment of the machine meets all
-        for name, url in pages.items():
-            if name == "first":
-                continue
-            with meter.measured() as measured:
-                client.get(url)
-            spent[name].append(measured)
-    for _round in range(rounds):
-        forget()
-        with meter.measured() as measured:
-            client.get(here)
-        spent["first"].append(measured)
-    found: dict[str, Any] = {}
-    for name, url in pages.items():
-        if name == "first":
+    visitor = reader(manager_of(company, now).user)
+    pages = {"empty": (reader(manager_of(empty, now).user), f"/w/{empty.slug}/funnel/")}
+    return pages | {name: (visitor, here + query) for name, query in QUERIES.items()}
+
+
+def warm(pages: Pages, rounds: int) -> None:
+    """Each page with nothing remembered, and again as the next reader meets it."""
+    first: dict[str, list[Spent]] = {name: [] for name in pages}
+    again: dict[str, list[Spent]] = {name: [] for name in pages}
+    for turn in range(rounds + 2):  # in turns, so that a slow moment of the machine meets all
+        for name, (visitor, url) in pages.items():
             forget()
-        with CaptureQueriesContext(connection) as captured:
-            body = client.get(url).content
-        found[name] = {
-            "queries": len(captured),
-            "cpu": statistics.median(s.cpu for s in spent[name]),
-            "wall": statistics.median(s.wall for s in spent[name]),
-            "bytes": len(body),
-        }
-    json.dump(found, sys.stdout)
-    print()
+            spent = visitor.visit(url), visitor.visit(url)
+            if turn > 1:  # the first two warm the process up
+                first[name].append(spent[0])
+                again[name].append(spent[1])
+    for name, (visitor, url) in pages.items():
+        forget()
+        queries, _size = visitor.seen(url)
+        later, size = visitor.seen(url)
+        _say(name, "first", first[name], queries=queries, bytes=size)
+        _say(name, "again", again[name], queries=later, bytes=size)
+
+
+def _say(page: str, when: str, spent: list[Spent], **more: int) -> None:
+    say(
+        page,
+        when=when,
+        cpu=statistics.median(s.cpu for s in spent),
+        wall=statistics.median(s.wall for s in spent),
+        **more,
+    )
+
+
+def main(part: str, company_id: int, *given: str) -> None:
+    now = datetime.now(UTC)
+    company = company_of(company_id)
+    if part == "learn":
+        slug = f"empty-{now:%Y%m%d%H%M%S}"
+        empty = create_company(slug=slug, name="Empty", by=BY, now=now, currency="EUR")
+        learn(company, now)
+        say("learned", empty_id=empty.pk)
+        return
+    pages = pages_of(company, company_of(int(given[0])), now)
+    if part == "warm":
+        warm(pages, int(given[1]))
+    else:
+        visitor, url = pages[given[1]]
+        _say(given[1], "cold", [visitor.visit(url)])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

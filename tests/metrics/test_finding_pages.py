@@ -250,8 +250,7 @@ def test_as_many_queries_for_a_hundred(world: World) -> None:
                 browser.get(path)
             row.append(len(captured))
         counts.append(row)
-    assert counts[0] == counts[1]
-    assert max(counts[0]) <= 30
+    assert counts == [[16, 20, 12], [16, 20, 12]]
 
 
 # The deal page -------------------------------------------------------------------------------

@@ -423,4 +423,4 @@ def test_the_queries_of_the_pages_stay_the_same(world: World) -> None:
                 by=by, now=NOW, source="lost_interview", stage=world.a.stages["Held"],
                 statement=f"Finding {n}", deals=[review.deal_id], review=review,
             )  # fmt: skip
-    assert [asked(path) for path in paths] == few
+    assert [asked(path) for path in paths] == few == [15, 9, 23]
