@@ -127,7 +127,7 @@ def test_the_guard_sees_a_refusal_that_nobody_marked(bad: str) -> None:
 @pytest.mark.parametrize(
     "bad",
     ['_(f"{n} deals")', '_("{n} deals".format(n=1))', 'ngettext("a " + b, "c", n)',
-     'f"<b>{_("Danger point")}</b>"'],
+     '''f"<b>{_('Danger point')}</b>"'''],
 )  # fmt: skip
 def test_the_guard_sees_sentences_in_parts(bad: str) -> None:
     assert assembled_before(bad)
