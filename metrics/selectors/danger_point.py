@@ -23,8 +23,9 @@ from metrics.selectors.danger_words import (
     possible_owners,
     state_text,
 )
-from metrics.selectors.figures import default_pipeline, figures_of
+from metrics.selectors.figures import default_pipeline, figures_of, quarters_of
 from metrics.selectors.filters import Question, segment_text
+from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
 from metrics.selectors.stage_places import (
     QuarterStages,
     all_stages,
@@ -101,6 +102,8 @@ class DangerPointPage:
     opened: str
     quarters: tuple[QuarterRow, ...]  # oldest first
     opened_index: int | None  # of the quarter that it was opened in
+    flags: tuple[Flag, ...]  # what happened meanwhile, by the place of its quarter
+    marks: tuple[MarkLine, ...]  # the same with its days, newest first
     log: tuple[LogRow, ...]  # newest first
     findings: tuple[Learned, ...]  # the newest at this stage
     findings_more: int
@@ -131,6 +134,15 @@ def danger_point_page(
     owners = possible_owners()
     heir = stages.get(heir_of(stage.pk, stages))
     stage_ids = tuple(dict.fromkeys((stage.pk, heir.pk if heir else stage.pk)))
+    known = {q.label: q for q in quarters_of(company=company, pipeline_id=point.pipeline_id)}
+    days = [known[q.label] for q in lists if q.label in known]
+    happened = marks_of(
+        company=company,
+        pipeline_id=point.pipeline_id,
+        segment=point.segment,
+        stage_id=stage_ids[-1],
+        retired=stage_ids,
+    )
     findings, more = learned_at(stage_ids=stage_ids, today=today, style=style)
     return DangerPointPage(
         id=point.pk,
@@ -157,6 +169,8 @@ def danger_point_page(
         opened=_opened(point, company, style),
         quarters=rows,
         opened_index=next((i for i, r in enumerate(rows) if r.opened), None),
+        flags=flags(happened, days, style) if len(days) == len(lists) else (),
+        marks=mark_lines(happened, days, style),
         log=log_of(point, company=company, today=today, style=style),
         findings=findings,
         findings_more=more,

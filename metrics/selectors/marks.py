@@ -20,7 +20,7 @@ from metrics.selectors.filters import segment_text
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing that happened: `kind` is change, started or adopted.
+    """One thing that happened: `kind` is change, started, adopted or stopped.
 
     `running`: an experiment of this very stage (where one was asked for) that is under way.
     """
@@ -63,14 +63,13 @@ def marks_of(
 
     Of a stage (`stage_id`, with those `retired` that count as it) what concerns it or no stage in
     particular; without one everything in the pipeline. Of a segment what concerns it or all
-    deals; of `all` everything, each naming its segment. Experiments are marked at their start
-    while they run, and once adopted.
+    deals; of `all` everything, each naming its segment. Experiments are marked at their start,
+    and at their end: one that was stopped has moved the line too, while it ran.
     """
     changes = RecordedChange.objects.filter(withdrawn_at=None).filter(
         Q(pipeline_id=None) | Q(pipeline_id=pipeline_id)
     )
     experiments = Experiment.objects.filter(
-        Q(state=Experiment.State.RUNNING) | Q(decision=Experiment.Decision.ADOPT),
         pipeline_id=pipeline_id,
         started_at__isnull=False,
         withdrawn_at=None,
@@ -102,9 +101,14 @@ def _of_experiment(
     running = experiment.state == Experiment.State.RUNNING
     running = running and (stage_id is None or experiment.stage_id is not None)
     found = [Mark(start, _("Started: {title}").format(title=title), url, "started", running)]
-    if experiment.decision == Experiment.Decision.ADOPT and experiment.decided_at is not None:
-        day = company.local_day(company.clock(experiment.decided_at))
-        found.append(Mark(day, _("Adopted: {title}").format(title=title), url, "adopted"))
+    if experiment.state not in (Experiment.State.STOPPED, Experiment.State.DECIDED):
+        return found
+    adopted = experiment.decision == Experiment.Decision.ADOPT
+    ended = experiment.decided_at if adopted else experiment.stopped_at or experiment.decided_at
+    if ended is not None:
+        said = _("Adopted: {title}") if adopted else _("Stopped: {title}")
+        day = company.local_day(company.clock(ended))
+        found.append(Mark(day, said.format(title=title), url, "adopted" if adopted else "stopped"))
     return found
 
 

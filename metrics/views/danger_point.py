@@ -70,6 +70,7 @@ def _context(request: HttpRequest, danger_point_id: int, **bound: forms.Form) ->
         **shown,
         "page": page,
         "chart": conversion_chart(page, style=style_of(request)),
+        "marks": page.marks,
         "may_manage": may_manage(request),
         "list_url": list_url(request),
         "funnel_url": slug_url + page.funnel_query if page.funnel_query else "",
@@ -246,13 +247,22 @@ def _refused(
     return render(request, f"metrics/danger_point.html{part}", context, status=status)
 
 
+def _events(page: DangerPointPage) -> list[Event]:
+    """A flag a quarter: changes and experiments, and "Opened" with them where it was."""
+    found = {flag.index: Event(flag.index, flag.text, flag.short) for flag in page.flags}
+    at = page.opened_index
+    if at is not None:
+        also = found.get(at)
+        text = _("Opened; {what}").format(what=also.text) if also else _("Opened")
+        found[at] = Event(at, text, _("Opened"))
+    return [found[index] for index in sorted(found)]
+
+
 def conversion_chart(page: DangerPointPage, *, style: Style) -> Chart:
-    """The share that went on, quarter by quarter, with the quarter it was opened in marked."""
+    """The share that went on, quarter by quarter: what happened is marked, and when this was
+    opened."""
     rows = page.quarters
     known = [r for r in rows if r.conversion is not None]
-    events = (
-        (Event(page.opened_index, _("Opened")),) if page.opened_index is not None and known else ()
-    )
     return line(
         name="conversion",
         title=_("Share that went on from {stage}").format(stage=page.stage),
@@ -279,7 +289,7 @@ def conversion_chart(page: DangerPointPage, *, style: Style) -> Chart:
             or ""
         ),
         height=200,
-        events=events,
+        events=_events(page) if known else (),
         table=Table(
             head=(_("Quarter"), _("Status"), _("Went on")),
             rows=tuple((r.text, r.status, r.conversion_text) for r in rows),

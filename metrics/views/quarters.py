@@ -15,6 +15,7 @@ from accounts.roles import Role
 from metrics.calc.calendar import Quarter
 from metrics.selectors import figures
 from metrics.selectors.filters import Choice, Question, question_from, segment_text
+from metrics.selectors.marks import Mark, flags, mark_lines, marks_of
 from metrics.selectors.quarters_definitions import changes_over_time
 from metrics.selectors.quarters_export import quarter_table
 from metrics.selectors.quarters_list import quarter_list as rows_of
@@ -107,6 +108,11 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
             here,
             _("Show all deals"),
         )
+    happened: tuple[Mark, ...] = ()
+    if asked.pipeline_id is not None:
+        happened = marks_of(
+            company=company, pipeline_id=asked.pipeline_id, segment=asked.question.segment
+        )
     segments = every_segment(company=company, pipeline_id=asked.pipeline_id)
     question = asked.question
     told = query_of((("seg", question.segment), ("vs", question.versus)))
@@ -117,7 +123,10 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
         "picker": segment_picker(question=question, segments=segments),
         "beside": beside,
         "alone": query_of((("seg", question.segment),)) if question.versus else "",
-        "charts": multiples(page) if page and not empty else (),
+        "charts": multiples(page, flags(happened, asked.quarters, style))
+        if page and not empty
+        else (),
+        "marks": mark_lines(happened, asked.quarters, style),
         "changes": changes_over_time(asked.quarters, read["definitions"], style),  # type: ignore[arg-type]
         "page_url": here,
         "query": query_of((("seg", question.segment),)).removeprefix("?"),

@@ -1,21 +1,27 @@
 """The small multiples of the quarters, and what moved velocity between any two."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
-from metrics.charts import Chart, Point, Table, line
+from metrics.charts import Chart, Event, Point, Table, line
+from metrics.selectors.marks import Flag
 from metrics.selectors.quarters_list import Multiple, QuarterList
 
 _HEIGHT = 132
 
 
-def multiples(page: QuarterList) -> tuple[tuple[Multiple, Chart], ...]:
-    """One small chart a figure, over all quarters; with a second segment a grey line beside."""
-    return tuple((one, _multiple(one, page)) for one in page.multiples)
+def multiples(page: QuarterList, flags: Sequence[Flag] = ()) -> tuple[tuple[Multiple, Chart], ...]:
+    """One small chart a figure, over all quarters; with a second segment a grey line beside.
+
+    What happened in a quarter is flagged with its number: the words are in the list below.
+    """
+    events = [Event(flag.index, flag.short) for flag in flags]
+    return tuple((one, _multiple(one, page, events)) for one in page.multiples)
 
 
-def _multiple(one: Multiple, page: QuarterList) -> Chart:
+def _multiple(one: Multiple, page: QuarterList, events: Sequence[Event]) -> Chart:
     points = [
         Point(
             label=label,
@@ -36,6 +42,7 @@ def _multiple(one: Multiple, page: QuarterList) -> Chart:
         table=Table((), (), (), ()),
         height=_HEIGHT,
         from_zero=True,
+        events=events,
         beside=one.beside,
     )
     # Small is the point: the drawing for a phone, in every column.

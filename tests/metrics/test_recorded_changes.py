@@ -14,7 +14,7 @@ from accounts.tenancy.context import company_context
 from metrics.calc.calendar import Quarter
 from metrics.charts.line import Event, Point, line
 from metrics.charts.svg import Table
-from metrics.models import Experiment, RecordedChange
+from metrics.models import DangerPoint, Experiment, RecordedChange
 from metrics.selectors.marks import Mark, flags, mark_lines, marks_of
 from tests.personas import CANARY, NOW, World, client_of
 
@@ -58,6 +58,30 @@ def test_a_change_is_recorded_once_listed_and_marked_on_both_charts(
         assert 'class="marks"' in html
     svg = manager.get("/w/alpha/funnel/chart/conversion.svg", {"q": "2026-Q1", "at": "2"})
     assert "New price list" in svg.content.decode()
+
+
+def test_a_change_is_marked_on_the_quarters_and_on_the_danger_point(
+    classic: World, manager: Client
+) -> None:
+    """On the small charts by its number with the words below; on a stage's own chart in words."""
+    record(manager)
+    html = manager.get("/w/alpha/quarters/").content.decode()
+    assert html.count("New price list") == 1
+    assert html.count('class="flag-text"') == html.count("<figure") > 3
+    a = classic.a
+    with company_context(a.company.pk):
+        point = DangerPoint.objects.create(
+            pipeline=a.pipeline, stage=a.stages["Held"], opened_quarter="2026-Q1", opened_at=NOW,
+            state="watching",
+        )  # fmt: skip
+    html = manager.get(f"/w/alpha/danger-points/{point.pk}/").content.decode()
+    assert "Opened; New price list" in html
+    assert 'class="marks"' in html
+    [change] = changes(classic)
+    manager.post(f"{LIST}{change.pk}/withdraw/", {"version": "1"})
+    again = manager.get(f"/w/alpha/danger-points/{point.pk}/").content.decode()
+    assert "New price list" not in again
+    assert ">Opened</text>" in again
 
 
 @pytest.mark.parametrize(
@@ -161,7 +185,8 @@ def test_a_mark_concerns_its_stage_and_segment(classic: World) -> None:
     assert ("held", "change") in marks(classic, stage_id=coach, retired={held})
 
 
-def test_experiments_are_marked_while_they_run_and_once_adopted(classic: World) -> None:
+def test_experiments_are_marked_at_their_start_and_at_their_end(classic: World) -> None:
+    """One that was stopped has moved the line while it ran, so both its days are marked."""
     a = classic.a
     common = {
         "pipeline": a.pipeline, "measure": "conversion", "stage": a.stages["Held"],
@@ -174,14 +199,37 @@ def test_experiments_are_marked_while_they_run_and_once_adopted(classic: World) 
             title="Price sheet", state="decided", decision="adopt", **decided, **common
         )
         Experiment.objects.create(
-            title="Dropped", state="decided", decision="stop", **decided, **common
+            title="Dropped",
+            state="decided",
+            decision="stop",
+            stopped_at=NOW - timedelta(days=9),
+            **decided,
+            **common,
+        )
+        Experiment.objects.create(
+            title="Broken off", state="stopped", stopped_at=NOW - timedelta(days=2), **common
+        )
+        Experiment.objects.create(
+            title="Gone on", state="running", decision="extend", **decided, **common
         )
         Experiment.objects.create(title="Plan", state="draft", **{**common, "started_at": None})
     assert sorted(marks(classic)) == [
         ("Adopted: Price sheet", "adopted"),
+        ("Started: Broken off", "started"),
         ("Started: Call guide", "started"),
+        ("Started: Dropped", "started"),
+        ("Started: Gone on", "started"),
         ("Started: Price sheet", "started"),
+        ("Stopped: Broken off", "stopped"),
+        ("Stopped: Dropped", "stopped"),
     ]
+    with company_context(a.company.pk):
+        found = marks_of(company=a.company, pipeline_id=a.pipeline.pk, segment="all")
+    ended = {mark.text: mark.day for mark in found if mark.kind == "stopped"}
+    assert ended == {
+        "Stopped: Dropped": (NOW - timedelta(days=9)).date(),
+        "Stopped: Broken off": (NOW - timedelta(days=2)).date(),
+    }
 
 
 def test_marks_of_one_quarter_share_a_flag_and_are_listed_with_their_days() -> None:
