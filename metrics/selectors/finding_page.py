@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import formats
-from metrics.models import Finding, FindingChange
+from metrics.models import Experiment, Finding, FindingChange
 from metrics.selectors.finding_evidence import Evidence, evidence_of
 from metrics.selectors.finding_rows import (
     FindingRow,
@@ -56,6 +56,7 @@ class FindingPage:
     evidence: tuple[Evidence, ...]
     deals: tuple[TiedDeal, ...]
     changes: tuple[Change, ...]
+    tested: tuple[tuple[int, str], ...]  # the experiments that it led to: id and title
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ def finding_page(
         evidence=evidence_of(found),
         deals=tuple(_deal(deal, mine) for deal in deals),
         changes=tuple(_change(row, writer, zone) for row in rows.order_by("-id")),
+        tested=tuple(
+            Experiment.objects.filter(reasons__finding_id=finding_id, withdrawn_at=None)
+            .order_by("pk")
+            .values_list("pk", "title")
+        ),
     )
 
 

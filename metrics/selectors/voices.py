@@ -4,7 +4,7 @@ Both are read where they stand; nothing here writes either. Where a deal has sev
 interviews the newest in which the buyer named a reason counts, else the newest.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,20 @@ class VoiceRow:
     words: str
     asked: str  # "3 March 2026, Eva Lund"
     mark: str
+    mark_text: str
+    mark_icon: str
+    mark_tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DealVoices:
+    """Both reasons of one lost deal, for its own page."""
+
+    review_id: int
+    rep_says: str
+    buyer_says: str
+    words: str
+    asked: str
     mark_text: str
     mark_icon: str
     mark_tone: str
@@ -120,7 +134,33 @@ def voices(*, deals: Mapping[int, LostDeal], style: Style) -> Voices:
 def _pairs(deals: Mapping[int, LostDeal]) -> tuple[list[_Pair], int]:
     """The interviews that count, the newest loss first, and how many are about other deals."""
     # Interviews are held by hand: there are never so many that reading them all would cost.
-    rows = (
+    rows = list(_finished())
+    counting = _counting(row for row in rows if row.deal_id in deals)
+    pairs = [
+        _Pair(row, deals[deal_id], *_said(row), compare(*_said(row)))
+        for deal_id, row in counting.items()
+    ]
+    pairs.sort(key=lambda pair: (pair.lost.closed_on, pair.lost.deal_id), reverse=True)
+    return pairs, sum(row.deal_id not in deals for row in rows)
+
+
+def voices_of_deal(*, deal_id: int, style: Style) -> DealVoices | None:
+    """Both reasons of one deal; None unless it is lost and an interview about it is finished."""
+    rows = _finished().filter(deal_id=deal_id, deal__outcome="lost")
+    review = _counting(rows).get(deal_id)
+    if review is None:
+        return None
+    rep, buyer = _said(review)
+    rep_says, buyer_says = _reasons(review, rep, buyer)
+    word, icon, tone = mark_word(compare(rep, buyer))
+    return DealVoices(
+        review.pk, rep_says, buyer_says, review.buyer_words, _asked(review, style), word, icon, tone
+    )
+
+
+def _finished() -> Any:
+    """The finished interviews about losses with what both say, oldest first."""
+    return (
         Review.objects.filter(kind=ReviewKind.LOST, state=Review.State.DONE)
         .select_related(
             "deal__customer",
@@ -133,27 +173,26 @@ def _pairs(deals: Mapping[int, LostDeal]) -> tuple[list[_Pair], int]:
         )
         .order_by("held_on", "id")
     )
+
+
+def _counting(rows: Iterable[Any]) -> dict[int, Any]:
+    """Of each deal the interview that counts."""
     counting: dict[int, Any] = {}
-    elsewhere = 0
     for row in rows:
-        if row.deal_id not in deals:
-            elsewhere += 1
-        elif row.buyer_level or not getattr(counting.get(row.deal_id), "buyer_level", ""):
+        if row.buyer_level or not getattr(counting.get(row.deal_id), "buyer_level", ""):
             counting[row.deal_id] = row
-    pairs = [_pair(row, deals[deal_id]) for deal_id, row in counting.items()]
-    pairs.sort(key=lambda pair: (pair.lost.closed_on, pair.lost.deal_id), reverse=True)
-    return pairs, elsewhere
+    return counting
 
 
-def _pair(review: Any, lost: LostDeal) -> _Pair:
+def _said(review: Any) -> tuple[Said, Said]:
+    """(the rep's reason, the buyer's)."""
     deal = review.deal
     rep = Said(
         deal.lost_reason.level if deal.lost_reason else "",
         deal.lost_reason_id,
         deal.competitor_id,
     )
-    buyer = Said(review.buyer_level, review.buyer_reason_id, review.buyer_competitor_id)
-    return _Pair(review, lost, rep, buyer, compare(rep, buyer))
+    return rep, Said(review.buyer_level, review.buyer_reason_id, review.buyer_competitor_id)
 
 
 def mark_word(mark: Mark) -> tuple[str, str, str]:
@@ -175,10 +214,24 @@ def _says(said: Said, reason: Any, competitor: Any, nothing: str) -> str:
     )
 
 
+def _reasons(review: Any, rep: Said, buyer: Said) -> tuple[str, str]:
+    """What the rep says and what the buyer says, in words."""
+    deal = review.deal
+    return (
+        _says(rep, deal.lost_reason, deal.competitor, _("No reason recorded")),
+        _says(buyer, review.buyer_reason, review.buyer_competitor, _("Did not say")),
+    )
+
+
+def _asked(review: Any, style: Style) -> str:
+    day = formats.day(review.held_on, style)
+    return f"{day}, {review.contact.name}" if review.contact else day
+
+
 def _row(pair: _Pair, style: Style) -> VoiceRow:
     review, deal = pair.review, pair.review.deal
     word, icon, tone = mark_word(pair.mark)
-    day = formats.day(review.held_on, style)
+    rep_says, buyer_says = _reasons(review, pair.rep, pair.buyer)
     return VoiceRow(
         review_id=review.pk,
         deal_id=deal.pk,
@@ -187,12 +240,10 @@ def _row(pair: _Pair, style: Style) -> VoiceRow:
         rep=value_text("rep", pair.lost.rep),
         closed=formats.day(pair.lost.closed_on, style),
         lost_at=pair.lost.stage,
-        rep_says=_says(pair.rep, deal.lost_reason, deal.competitor, _("No reason recorded")),
-        buyer_says=_says(
-            pair.buyer, review.buyer_reason, review.buyer_competitor, _("Did not say")
-        ),
+        rep_says=rep_says,
+        buyer_says=buyer_says,
         words=review.buyer_words,
-        asked=f"{day}, {review.contact.name}" if review.contact else day,
+        asked=_asked(review, style),
         mark=pair.mark,
         mark_text=word,
         mark_icon=icon,

@@ -28,6 +28,7 @@ from metrics.selectors.finding_page import FindingPage, finding_page
 from metrics.selectors.finding_rows import Writer, writer_for
 from metrics.selectors.findings import findings_of_deal
 from metrics.selectors.themes_by_stage import ThemesByStage, themes_by_stage
+from metrics.selectors.voices import voices_of_deal
 from metrics.services.findings import put_back_finding, withdraw_finding
 from pipeline.exports import write_csv
 from pipeline.models import Deal
@@ -296,6 +297,9 @@ def _context(request: HttpRequest, finding_id: int) -> dict[str, object] | None:
     return {
         "page": page,
         "row": row,
+        "tested": tuple(
+            (title, here(request, "experiment", experiment_id=pk)) for pk, title in page.tested
+        ),
         "evidence": tuple((one, evidence_url(request, one)) for one in page.evidence),
         "list_url": listed,
         "stage_url": f"{listed}?stage={row.stage_id}",
@@ -373,13 +377,14 @@ def deal_findings(request: HttpRequest, deal_id: int) -> HttpResponse:
     by = actor_of(request)
     company = request.company  # type: ignore[attr-defined]
     adds = may(request, FINDING_ADD) and (by.manages or deal.rep_id in own_reps(user_id=by.user_id))
+    style = answers.style_of(request)
+    both = voices_of_deal(deal_id=deal_id, style=style)
     context = {
         "rows": findings_of_deal(
-            company=company,
-            deal_id=deal_id,
-            style=answers.style_of(request),
-            today=today_of(request),
+            company=company, deal_id=deal_id, style=style, today=today_of(request)
         ),
+        "voices": both,
+        "review_url": here(request, "review", review_id=both.review_id) if both else "",
         "finding_url": finding_prefix(request),
         "list_url": listed,
         "add_url": f"{here(request, 'finding_add')}?deal={deal_id}" if adds else "",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from accounts.roles import Role
-from metrics.models import Finding
+from metrics.models import Experiment, ExperimentReason, Finding
 from metrics.services.findings import change_finding, withdraw_finding
 from pipeline.models import Deal, Theme
 from pipeline.services.notes import add_note
@@ -337,3 +337,34 @@ def test_money_follows_the_deal(world: World) -> None:
             version=1,
         )
     assert "€5,000" in page(world, f"{LIST}?view=themes")
+
+
+def test_a_finding_shows_the_experiments_that_it_led_to(world: World) -> None:
+    finding = make_finding(world.a, deals=["lost early"])
+    one = f"{LIST}{finding.pk}/"
+    assert "flask-conical" not in page(world, one, Role.LEADER)
+    with inside(world.a):
+        for title, gone in (("Ask who signs", None), ("Thrown away", NOW)):
+            tried = Experiment.objects.create(
+                title=title, pipeline=world.a.pipeline, measure="conversion",
+                stage=world.a.stages["Held"], created_at=NOW, withdrawn_at=gone,
+            )  # fmt: skip
+            ExperimentReason.objects.create(experiment=tried, finding=finding)
+            if gone is None:
+                kept = tried.pk
+    html = page(world, one, Role.LEADER)
+    assert f'<a class="tag accent" href="/w/alpha/experiments/{kept}/">' in html
+    assert "Ask who signs" in html
+    assert "Thrown away" not in html
+    # Its deals are a click away, from its own page and from the list.
+    assert f'href="{one}#deals-title">1 deal</a>' in page(world, LIST, Role.LEADER)
+    assert 'href="#deals-title">1 deal</a>' in html
+
+
+def test_a_gap_leads_leadership_to_the_filtered_list(world: World) -> None:
+    make_finding(world.a, deals=["lost early"])
+    html = page(world, f"{LIST}?view=coverage", Role.LEADER)
+    held = world.a.stages["Coach"].pk
+    gap = f'<a class="cell gap" href="{LIST}?source=email_review&amp;stage={held}">'
+    assert gap in html
+    assert f'<a class="cell gap" href="{ADD}' in page(world, f"{LIST}?view=coverage", Role.MANAGER)

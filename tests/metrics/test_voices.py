@@ -310,3 +310,35 @@ def test_more_rows_need_no_more_queries(world: World) -> None:
         ask_buyer(world.a, deal_id, "competitor", rival=f"Rival {deal_id}")
     assert queries() == before
     assert before == 28
+
+
+# On the page of the deal -----------------------------------------------------------------------
+
+
+def test_a_lost_deal_shows_the_buyers_reason_beside_the_reps(world: World) -> None:
+    """The newest interview in which the buyer gave a reason; the rep's own stays what it was."""
+    deal = lose(world.a, "Two", "competitor", rival="Rival")
+    alone = lose(world.a, "Alone", "other")
+    at = f"/w/alpha/deals/{deal}/findings/"
+    reader = client(world.a, Role.REP)
+
+    def told(address: str = at) -> str:
+        answer = reader.get(address, headers=HX)
+        assert answer.status_code == 200
+        return str(answer.content.decode())
+
+    assert "in two voices" not in told()
+    ask_buyer(world.a, deal, "no_decision", words="Nobody signed.", held_on=date(2026, 5, 4))
+    ask_buyer(world.a, deal, "", held_on=date(2026, 5, 18))
+    html = told()
+    assert "in two voices" in html
+    assert "Competitor (Rival)" in html
+    assert "No decision" in html
+    assert "Nobody signed." in html
+    assert "They differ" in html
+    assert "4 May 2026" in html
+    assert "in two voices" not in told(f"/w/alpha/deals/{alone}/findings/")
+    with inside(world.a):
+        assert Deal.objects.get(pk=deal).lost_reason.level == "competitor"
+        review = Review.objects.get(deal_id=deal, buyer_level="no_decision")
+    assert f"/w/alpha/reviews/{review.pk}/" in html
