@@ -66,7 +66,8 @@ def test_a_change_is_marked_on_the_quarters_and_on_the_danger_point(
     """On the small charts by its number with the words below; on a stage's own chart in words."""
     record(manager)
     html = manager.get("/w/alpha/quarters/").content.decode()
-    assert html.count("New price list") == 1
+    words = html.partition('class="marks"')[2].partition("</section>")[0]
+    assert words.count("New price list") == 1
     assert html.count('class="flag-text"') == html.count("<figure") > 3
     a = classic.a
     with company_context(a.company.pk):
@@ -80,7 +81,9 @@ def test_a_change_is_marked_on_the_quarters_and_on_the_danger_point(
     [change] = changes(classic)
     manager.post(f"{LIST}{change.pk}/withdraw/", {"version": "1"})
     again = manager.get(f"/w/alpha/danger-points/{point.pk}/").content.decode()
-    assert "New price list" not in again
+    # The page's own toast tells of the withdrawal; the chart and the words below it do not.
+    assert "New price list</text>" not in again
+    assert "; New price list" not in again
     assert ">Opened</text>" in again
 
 
