@@ -49,8 +49,12 @@ _GAPS = """
         SELECT max(version) AS top, count(DISTINCT version) AS n
         FROM metrics_snapshot WHERE status = 'final' GROUP BY pipeline_id, quarter_start) q
 """
-# By person and version, whatever the kind: one thing may not be told twice in two ways.
-_TOLD = "SELECT count(*), count(*) - count(DISTINCT (user_id, key)) FROM accounts_notification"
+# By person and version, whatever the kind: one thing may not be told twice in two ways. What a
+# person does not wish to hear (the review as a letter) is a row too, of which nothing is told.
+_TOLD = """
+    SELECT count(*), count(*) - count(DISTINCT (user_id, key))
+    FROM accounts_notification WHERE shown OR mailing <> 'off'
+"""
 _UNTOLD = """
     SELECT count(*) FROM (
         SELECT DISTINCT pipeline_id, quarter_label, version FROM metrics_snapshot

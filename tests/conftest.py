@@ -61,9 +61,12 @@ _LONGEST = ("reliability", "browser", "launch")
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; within that, the shuffled order stays."""
-    rank = {name: i for i, name in enumerate(_LONGEST)}
-    tests = Path(__file__).parent
-    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).parts[0], len(rank)))
+    rank = {Path(__file__).parent / name: i for i, name in enumerate(_LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        return min((rank[one] for one in item.path.parents if one in rank), default=len(rank))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(trylast=True)

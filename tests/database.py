@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +22,7 @@ OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")
 PREFIX = "test_leverpoint_"
 # What migrations themselves write; everything else is empty in a fresh database.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+PATIENCE = 10  # seconds; a session ends soon after its client
 STALE_AFTER = 3 * 60 * 60  # seconds; no run of ours takes longer
 
 
@@ -91,11 +92,17 @@ def copy_template(template: str, worker: str) -> str:
 
 
 def drop(*names: str) -> None:
+    """Drop these. One that the runtime role is still in is waited for: the owner may not end its
+    sessions. What stays after that is left to the end of the server, or to `_drop_stale`."""
+    until = time.monotonic() + PATIENCE
     with connect("postgres") as server:
         for name in names:
-            server.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            while time.monotonic() < until:
+                with suppress(psycopg.errors.InsufficientPrivilege):
+                    server.execute(statement.format(sql.Identifier(name)))
+                    break
+                time.sleep(0.2)
 
 
 def assert_bound_by_row_security() -> None:

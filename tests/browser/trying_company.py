@@ -70,25 +70,23 @@ def _arrivals() -> Iterator[Arrival]:
     """Four deals a week from the website and one from calls, which is always lost at Coach.
 
     Of the four, three are won five days after they met the coach; the last is lost before it met
-    the coach, lost at Coach, or won there after twenty days, in turn.
+    the coach, lost at Coach, or won there after twenty days, in turn. All meet the coach on the
+    day on which they open, as in the classic quarter: deals of equal age are all of them.
     """
     for week in range(_WEEKS):
         for place in range(4):
             opened = START + timedelta(days=7 * week + place)
-            met = opened + timedelta(days=2)
-            held = ("Held", opened + timedelta(days=1))
-            coach = ("Coach", met)
-            won = (held, coach, ("Won", met + timedelta(days=5)))
+            held, coach = ("Held", opened), ("Coach", opened)
+            won = (held, coach, ("Won", opened + timedelta(days=5)))
             last = (
-                (held, ("Lost", met)),
-                (held, coach, ("Lost", met + timedelta(days=6))),
-                (held, coach, ("Won", met + timedelta(days=20))),
+                (held, ("Lost", opened + timedelta(days=2))),
+                (held, coach, ("Lost", opened + timedelta(days=6))),
+                (held, coach, ("Won", opened + timedelta(days=20))),
             )
             moves = won if place < 3 else last[week % 3]
             yield Arrival(f"Spring {week}.{place}", "Website", opened, 880 + 100 * place, moves)
         opened = START + timedelta(days=7 * week + 1)
-        met = opened + timedelta(days=1)
-        moves = (("Coach", met), ("Lost", met + timedelta(days=2)))
+        moves = (("Coach", opened), ("Lost", opened + timedelta(days=3)))
         yield Arrival(f"Call {week}", "Calls", opened, 1000, moves)
 
 
