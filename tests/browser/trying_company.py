@@ -75,7 +75,7 @@ def _arrivals() -> Iterator[Arrival]:
     """
     for week in range(_WEEKS):
         for place in range(4):
-            opened = START + timedelta(days=7 * week + place)
+            opened = START + timedelta(days=7 * week + place + 1)
             held, coach = ("Held", opened), ("Coach", opened)
             won = (held, coach, ("Won", opened + timedelta(days=5)))
             last = (
