@@ -5,7 +5,8 @@ into the simulation for their sake. Seeds are fixed, so that the arms come out t
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from accounts.actors import Actor
 from accounts.models import Company, Membership
@@ -25,6 +26,16 @@ _RULE = (
 )
 
 
+def days_before(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same hour by the clock on the wall, so many days earlier.
+
+    So many times 24 hours is another day where the clocks changed in between and it is close to
+    midnight: in late November 49 days before 23:30 in Paris would be half past midnight, 48 days
+    ago, when it is too late to start what starts 49 days ago.
+    """
+    return (instant.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
+
+
 class _Book:
     """The book while it is written: who writes, where, and until when."""
 
@@ -40,7 +51,7 @@ class _Book:
         self.today = company.local_day(as_of)
 
     def ago(self, days: int) -> datetime:
-        return self.as_of - timedelta(days=days)
+        return days_before(self.as_of, days, self.company.zone)
 
     def plan(self, *, start: int, days: int, before: int, **said: object) -> Plan:
         """A plan that starts `start` days ago, after a baseline of `before` days."""

@@ -1,6 +1,7 @@
 """The demo: a company that looks like one, its sign-ins, and a neighbour that shows nothing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,6 +27,7 @@ from metrics.models import (
 )
 from metrics.services import demo
 from metrics.services.demo import demo_password, sign_ins
+from metrics.services.demo_experiments import days_before
 from pipeline.models import (
     Activity,
     Contact,
@@ -258,3 +260,15 @@ def test_the_password_is_the_machines_own(settings):
     settings.SECRET_KEY = "another machine's"
     assert demo_password() != here
     assert len(here) >= 20
+
+
+@pytest.mark.parametrize("hour", [0, 12, 22, 23])
+@pytest.mark.parametrize("month", [4, 11])
+def test_days_before_keep_the_hour_though_the_clocks_changed(month, hour):
+    """`make run` shortly before midnight failed for half of the year."""
+    zone = ZoneInfo("Europe/Paris")
+    instant = datetime(2026, month, 28, hour, 38, tzinfo=zone)
+    before = days_before(instant, 49, zone).astimezone(zone)
+    assert before.date() == instant.date() - timedelta(days=49)
+    assert (before.hour, before.minute) == (hour, 38)
+    assert before.utcoffset() != instant.utcoffset()
