@@ -54,17 +54,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: drives a real Chromium")
 
 
-# Rooms whose single tests take longest: at the end of a run one of them would keep a core alone.
-_LONGEST = ("reliability", "browser", "launch")
+# Long single tests go first. The browser goes last: its event loop stays in the worker's thread,
+# and Django's own asynchronous calls (tests/guards/test_tenant_net.py) refuse to run beside it.
+_FIRST, _LAST = ("reliability", "launch"), "browser"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first; within that, the shuffled order stays."""
-    rank = {Path(__file__).parent / name: i for i, name in enumerate(_LONGEST)}
+    """By rooms; within them the shuffled order stays."""
+    tests = Path(__file__).parent
+    rank = {tests / name: i for i, name in enumerate(_FIRST)} | {tests / _LAST: len(_FIRST) + 1}
 
     def place(item: pytest.Item) -> int:
-        return min((rank[one] for one in item.path.parents if one in rank), default=len(rank))
+        return min((rank[one] for one in item.path.parents if one in rank), default=len(_FIRST))
 
     items.sort(key=place)
 
