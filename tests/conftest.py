@@ -54,9 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: drives a real Chromium")
 
 
-# Long single tests go first. The browser goes last: its event loop stays in the worker's thread,
-# and Django's own asynchronous calls (tests/guards/test_tenant_net.py) refuse to run beside it.
-_FIRST, _LAST = ("reliability", "launch"), "browser"
+# Long single tests go first, and the guards. The browser goes last: its event loop stays in the
+# worker's thread, and Django's asynchronous calls (tests/guards/test_tenant_net.py) refuse to run
+# beside it.
+_FIRST, _LAST = ("reliability", "launch", "guards"), "browser"
 
 
 @pytest.hookimpl(trylast=True)
