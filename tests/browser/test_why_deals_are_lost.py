@@ -189,6 +189,13 @@ def draws_a_finding(manager: Person, deal: str) -> None:
     expect(manager.card("Findings drawn").get_by_role("link", name=STATEMENT)).to_be_visible()
 
 
+def not_interviewed(company: Workspace) -> str:
+    """One of those lost at Coach, but the one that the interview is of (a lot chose it)."""
+    with inside(company):
+        interviewed = Review.objects.get(kind="lost_interview").deal.name
+    return next(name for name in ("Classic 79", "Classic 78") if name != interviewed)
+
+
 def finishes_the_interview(manager: Person) -> None:
     manager.hand.press(manager.main.get_by_role("button", name="Finish"))
     manager.told("Review finished")
@@ -256,7 +263,8 @@ def test_from_the_velocity_to_a_danger_point(way: str, company: Workspace, perso
     reviews_the_next_call(manager)
     reviews_the_next_call(manager)
     interviews_a_lost_buyer(manager)
-    draws_a_finding(manager, "Classic 79")
+    other = not_interviewed(company)
+    draws_a_finding(manager, other)
     finishes_the_interview(manager)
     opens_a_danger_point(manager)
     saves_a_scenario(manager)
@@ -269,7 +277,7 @@ def test_from_the_velocity_to_a_danger_point(way: str, company: Workspace, perso
         finding = Finding.objects.get()
         assert (finding.review_id, finding.source) == (interview.pk, "lost_interview")
         tied = set(FindingDeal.objects.values_list("deal_id", flat=True))
-        assert tied == {interview.deal_id, Deal.objects.get(name="Classic 79").pk}
+        assert tied == {interview.deal_id, Deal.objects.get(name=other).pk}
         # What the buyer said did not touch what the rep had recorded.
         assert Deal.objects.get(pk=interview.deal_id).lost_reason is None
         point = DangerPoint.objects.get()
