@@ -98,9 +98,11 @@ def drop(*names: str) -> None:
     with connect("postgres") as server:
         for name in names:
             statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            while time.monotonic() < until:
+            while True:
                 with suppress(psycopg.errors.InsufficientPrivilege):
                     server.execute(statement.format(sql.Identifier(name)))
+                    break
+                if time.monotonic() > until:
                     break
                 time.sleep(0.2)
 
