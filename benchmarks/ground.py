@@ -83,20 +83,21 @@ class Ground:
 
 
 @contextmanager
-def ground(*, keep: bool, folder: Path = FOLDER) -> Iterator[Ground]:
+def ground(*, keep: bool, folder: Path = FOLDER, with_redis: bool = False) -> Iterator[Ground]:
     """Start a private PostgreSQL as the product ships it, migrated; stopped and removed after.
 
+    With `with_redis` a Redis too, for parts that keep pages in it; without, none is dialled.
     With `keep` its folder stays for the next run. DATABASE_URL is not used: this writes a lot.
     """
     with Home(folder) as home:
         try:
             tuning = {"autovacuum": "off"}  # the parts do its work, at a time of their choosing
             with Engines(
-                home, version=wanted_version(), tuning=tuning, with_redis=False, given={}
+                home, version=wanted_version(), tuning=tuning, with_redis=with_redis, given={}
             ) as engines:
                 environment = {
-                    **engines.environment(),
                     "REDIS_URL": "redis://127.0.0.1:1/0",  # never dialled
+                    **engines.environment(),
                     "DJANGO_SETTINGS_MODULE": "config.settings",
                     "LOG_LEVEL": "ERROR",
                     "DATABASE_POOL": "0",

@@ -27,25 +27,10 @@ from pipeline.selectors.deal_filters import (
     no_step_condition,
     valued,
 )
-from pipeline.selectors.deal_rows import FIELDS, Age, DealRow, Owner, Step, Writer
+from pipeline.selectors.deal_rows import DealRow, rows_by_id
 
 CARDS = 50  # shown in a column at first, and added at a time
 MOST_CARDS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A deal on the board, ready to print. Ages and steps say themselves when they are late."""
-
-    id: int
-    version: int
-    name: str
-    about: str  # customer · source
-    amount: str
-    age: Age | None
-    step: Step | None
-    owner: Owner | None
-    remark: Remark | None = None  # by other apps, such as its arm in an experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +59,7 @@ class Column:
     count: str
     line: str  # "€94,200 · usual 34 days"
     notes: tuple[str, ...]
-    cards: tuple[Card, ...]
+    deals: tuple[tuple[DealRow, Remark | None], ...]  # those that are shown, with what is said
     rest: int
     more: int
     shown: int  # cards to ask for to get `more` of them
@@ -151,13 +136,13 @@ def board(
         and (s.pk in totals or s.retired_at is None)
         and (only is None or s.pk in only)
     }
-    rows = _rows(deals.filter(condition), [s for s in wanted if s in totals], wanted, order, also)
-    writer = Writer(
-        style=style, today=context.today, usual={s.pk: s.usual_days for s in context.stages}
-    )
+    # What a deal is worth is worked out where it is asked for only.
+    plain = Deal.objects.filter(pipeline_id=pipeline_id)
+    listed = deals if asked.by_worth() else plain
+    rows = _rows(listed.filter(condition), [s for s in wanted if s in totals], wanted, order, also)
     columns = tuple(
         _column(
-            stage, totals.get(stage.pk, Totals(worth=None)), rows.get(stage.pk, ()), wanted, writer
+            stage, totals.get(stage.pk, Totals(worth=None)), rows.get(stage.pk, ()), wanted, style
         )
         for stage in context.stages
         if stage.pk in wanted
@@ -238,19 +223,19 @@ def _rows(
     most = max(shown[stage_id] for stage_id in stages)
     firsts = ArraySubquery(here.order_by(*by).values("pk")[:most])
     moved = Value(False) if also is None else Exists(here.filter(pk=also))
-    wanted: list[int] = []
+    wanted: dict[int, list[int]] = {}
     found = Stage.objects.filter(pk__in=stages).values_list("pk").annotate(ids=firsts, moved=moved)
     for stage_id, ids, has_moved in found:
-        wanted += ids[: shown[stage_id]]
-        if has_moved and also is not None:
-            wanted.append(also)
-    rows: dict[int, list[tuple[DealRow, Remark | None]]] = {stage_id: [] for stage_id in stages}
-    remarks = remarks_of(wanted)
-    for row in map(
-        DealRow._make, Deal.objects.filter(pk__in=wanted).order_by(*by).values_list(*FIELDS)
-    ):
-        rows[row.stage_id or 0].append((row, remarks.get(row.id)))
-    return {stage_id: tuple(some) for stage_id, some in rows.items()}
+        wanted[stage_id] = ids[: shown[stage_id]]
+        if has_moved and also is not None and also not in wanted[stage_id]:
+            wanted[stage_id].append(also)  # after those that come first
+    everybody = [deal_id for ids in wanted.values() for deal_id in ids]
+    remarks = remarks_of(everybody)
+    rows = rows_by_id(everybody)
+    return {
+        stage_id: tuple((rows[deal_id], remarks.get(deal_id)) for deal_id in ids if deal_id in rows)
+        for stage_id, ids in wanted.items()
+    }
 
 
 def _column(
@@ -258,7 +243,7 @@ def _column(
     totals: Totals,
     rows: tuple[tuple[DealRow, Remark | None], ...],
     wanted: Mapping[int, int],
-    writer: Writer,
+    style: Style,
 ) -> Column:
     rest = max(0, totals.count - len(rows))
     more = min(CARDS, rest)
@@ -266,10 +251,10 @@ def _column(
         stage_id=stage.pk,
         name=stage.name,
         exit_criterion=stage.exit_criterion,
-        count=formats.number(totals.count, writer.style) or "",
-        line=_line(stage, totals, writer.style),
-        notes=notes_of(totals, writer.style),
-        cards=tuple(_card(row, remark, writer) for row, remark in rows),
+        count=formats.number(totals.count, style) or "",
+        line=_line(stage, totals, style),
+        notes=notes_of(totals, style),
+        deals=rows,
         rest=rest if wanted[stage.pk] < MOST_CARDS else 0,
         more=more,
         shown=wanted[stage.pk] + CARDS,
@@ -308,20 +293,6 @@ def notes_of(totals: Totals, style: Style) -> tuple[str, ...]:
         )
         notes.append(said.format(n=count))
     return tuple(notes)
-
-
-def _card(row: DealRow, remark: Remark | None, writer: Writer) -> Card:
-    return Card(
-        id=row.id,
-        version=row.version,
-        name=row.name,
-        about=" · ".join(part for part in (row.customer, row.source) if part),
-        amount=writer.amount(row),
-        age=writer.age(row),
-        step=writer.step(row),
-        owner=writer.owner(row),
-        remark=remark,
-    )
 
 
 def _figures(totals: Totals, style: Style) -> tuple[Figure, ...]:

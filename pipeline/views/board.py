@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import company_view
 from pipeline.models import Stage
 from pipeline.selectors.board import CARDS, MOST_CARDS, Board, Column, board
+from pipeline.selectors.deal_rows import Writer
 from pipeline.selectors.moves_allowed import StageChoice
 from pipeline.views import answers
 from pipeline.views.card_press import CardPress
@@ -105,7 +106,13 @@ def _board_page(
         also=also,
     )
     may_move = may(request, "deal.move")
-    press = CardPress(deal_url=deal_prefix(slug), may_move=may_move)
+    context = question.context
+    writer = Writer(
+        style=question.style,
+        today=context.today,
+        usual={s.pk: s.usual_days for s in context.stages},
+    )
+    press = CardPress(writer=writer, deal_url=deal_prefix(slug), may_move=may_move)
     columns = []
     for column in found.columns:
         more = question.asked.query(_pairs({**shown, column.stage_id: column.shown}, order))
@@ -115,7 +122,7 @@ def _board_page(
         columns.append(
             ShownColumn(
                 column=column,
-                cards=press.cards(column.cards),
+                cards=press.cards(column.deals),
                 more_url=url + more,
                 more_fragment=part + more,
             )

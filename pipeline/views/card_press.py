@@ -2,8 +2,9 @@
 
 Cards differ in a few texts, and in a few choices of the template: whether there is an amount,
 how late it is, whether somebody owns it. For each combination of choices the template is
-rendered once, with marks where the texts go; all cards of a column are then written by one
-format_html, which escapes their texts as the template would. That is many times as fast.
+rendered once, with marks where the texts go; a card is then written by one format_html, which
+escapes its texts as the template would. That is many times as fast. And most deals are the same
+as on the page before: a card is kept by everything that it says.
 """
 
 import re
@@ -15,13 +16,14 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from pipeline.selectors.board import Card
 from pipeline.selectors.card_tags import Remark
-from pipeline.selectors.deal_rows import Age, Owner, Step
+from pipeline.selectors.deal_rows import Age, DealRow, Owner, Step, Writer
+
+_KEPT = 8_192  # cards that a process remembers, about a kilobyte each
 
 # Nobody can write a mark into a deal or a stage: it is made at every start.
 _SECRET = secrets.token_hex(12)
@@ -31,8 +33,24 @@ _FIELDS = (
 )  # fmt: skip
 _MARKS = re.compile(f"({'|'.join(_FIELDS)}){_SECRET}")
 
-# Most texts come again, on this page and on the next. None is a lazy translation: to find that
-# out takes thrice as long as to escape.
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A deal on the board, ready to print. Ages and steps say themselves when they are late."""
+
+    id: int
+    version: int
+    name: str
+    about: str  # customer · source
+    amount: str
+    age: Age | None
+    step: Step | None
+    owner: Owner | None
+    remark: Remark | None = None  # by other apps, such as its arm in an experiment
+
+
+# Ages, steps, owners and amounts come again from card to card. None is a lazy translation: to
+# find that out takes thrice as long as to escape.
 _escaped = lru_cache(maxsize=10_000)(escape.__wrapped__)  # type: ignore[attr-defined]
 
 
@@ -72,50 +90,69 @@ def _card_form(language: str, deal_url: str, choices: _Choices) -> tuple[str, tu
     return "{}".join(texts), tuple(pieces[1::2])
 
 
+_NONE = _escaped("")
+_pressed: dict[tuple[object, ...], SafeString] = {}
+
+
 class CardPress:
-    """Writes the cards of one page. Without `may_move` they have no way to be moved.
+    """Writes the cards of one page. Without `may_move` they have no way to be moved."""
 
-    What is rendered depends on the language and the addresses alone, so it is kept for the next
-    page too.
-    """
-
-    def __init__(self, *, deal_url: str, may_move: bool) -> None:
+    def __init__(self, *, writer: Writer, deal_url: str, may_move: bool) -> None:
+        self.writer = writer
         self.language = get_language() or "en"
         self.deal_url = deal_url
         self.may_move = may_move
-        self._forms: dict[Any, tuple[str, tuple[str, ...]]] = {}
+        # What every card of the page says besides its deal; its stage says what is usual there.
+        self._page = (self.language, writer.style, writer.today, deal_url, may_move)
         if settings.DEBUG:  # templates are being written
             _card_form.cache_clear()
+            _pressed.clear()
 
-    def cards(self, cards: Iterable[Card]) -> SafeString:
+    def cards(self, deals: Iterable[tuple[DealRow, Remark | None]]) -> SafeString:
         """The markup of the cards of a column."""
-        forms: list[str] = []
-        texts: list[str] = []
-        for card in cards:
-            form, fields = self._form(card)
-            values = _values(card)
-            forms.append(form)
-            texts += [values[field] for field in fields]
-        return format_html("".join(forms), *texts) if forms else format_html("{}", "")
+        usual = self.writer.usual
+        cards: list[tuple[SafeString]] = []
+        for row, remark in deals:
+            key = (row, remark, usual.get(row.stage_id or 0), self._page)
+            card = _pressed.get(key)
+            if card is None:
+                if len(_pressed) >= _KEPT:
+                    _pressed.clear()
+                card = _pressed[key] = self._press(_card(row, remark, self.writer))
+            cards.append((card,))
+        return format_html_join("", "{}", cards)
 
-    def _form(self, card: Card) -> tuple[str, tuple[str, ...]]:
-        """Looked up by the bare choices first: hashing them costs less than making them."""
+    def _press(self, card: Card) -> SafeString:
         age, step, remark = card.age, card.step, card.remark
-        key = (
-            bool(card.amount),
-            None if age is None else age.tone,
-            None if step is None else step.tone,
-            card.owner is not None,
-            None if remark is None else remark.tone,
+        choices = _Choices(
+            amount=bool(card.amount),
+            age=None if age is None else age.tone,
+            step=None if step is None else step.tone,
+            owner=card.owner is not None,
+            remark=None if remark is None else remark.tone,
+            may_move=self.may_move,
         )
-        if key not in self._forms:
-            choices = _Choices(*key, self.may_move)
-            self._forms[key] = _card_form(self.language, self.deal_url, choices)
-        return self._forms[key]
+        form, fields = _card_form(self.language, self.deal_url, choices)
+        values = _values(card)
+        return format_html(form, *(values[field] for field in fields))
 
 
-def _values(card: Card) -> dict[str, str]:
-    """The texts of a card by their fields; escaped already, format_html takes them as they are."""
+def _card(row: DealRow, remark: Remark | None, writer: Writer) -> Card:
+    return Card(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        about=" · ".join(part for part in (row.customer, row.source) if part),
+        amount=writer.amount(row),
+        age=writer.age(row),
+        step=writer.step(row),
+        owner=writer.owner(row),
+        remark=remark,
+    )
+
+
+def _values(card: Card) -> dict[str, SafeString]:
+    """The texts of a card by their fields, escaped."""
     age, step, owner, remark = card.age, card.step, card.owner, card.remark
     return {
         "id": _escaped(card.id),
@@ -123,10 +160,10 @@ def _values(card: Card) -> dict[str, str]:
         "name": _escaped(card.name),
         "about": _escaped(card.about),
         "amount": _escaped(card.amount),
-        "age": _escaped(age.text) if age else "",
-        "step": _escaped(step.text) if step else "",
-        "owner": _escaped(owner.name) if owner else "",
-        "initials": _escaped(owner.initials) if owner else "",
-        "tone": _escaped(owner.tone) if owner else "",
-        "remark": _escaped(remark.text) if remark else "",
+        "age": _escaped(age.text) if age else _NONE,
+        "step": _escaped(step.text) if step else _NONE,
+        "owner": _escaped(owner.name) if owner else _NONE,
+        "initials": _escaped(owner.initials) if owner else _NONE,
+        "tone": _escaped(owner.tone) if owner else _NONE,
+        "remark": _escaped(remark.text) if remark else _NONE,
     }

@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import Role
 from accounts.tenancy.context import company_context
-from pipeline.models import ExchangeRate, Pipeline, SavedSegment, Stage
+from pipeline.models import Deal, ExchangeRate, Pipeline, SavedSegment, Stage
+from pipeline.selectors.deal_rows import FIELDS, DealRow, rows_by_id
 from tests.personas import CANARY, NOW, World, client_of
 from tests.pipeline.pages.deals import (
     BOARD,
@@ -100,6 +101,17 @@ def test_a_step_past_its_day_is_marked(world: World) -> None:
     assert 'class="tag watch"' in held
     assert ">today</span>" in column(html, world.a.stages["Booked"])
     assert set(cards(body(world, "?step=due"))) == {"open", "new"}
+
+
+def test_rows_by_id_are_those_of_the_list_and_nobody_elses(world: World) -> None:
+    with company_context(world.b.company.pk):
+        theirs = list(Deal.objects.values_list("pk", flat=True))
+    with company_context(world.a.company.pk):
+        add_open_deals(world.a, 3)
+        listed = {row[0]: DealRow._make(row) for row in Deal.objects.values_list(*FIELDS)}
+        assert len(listed) > 3
+        assert rows_by_id([*listed, *theirs]) == listed
+    assert theirs
 
 
 def test_order_is_time_in_the_stage_or_the_next_step(world: World) -> None:
