@@ -2,9 +2,11 @@
 
 Loads the benchmark's company, computes its snapshots, lets it learn a few things (findings,
 danger points, a recorded change), and sets the page beside the same page of a company without a
-deal: of all deals, of a segment, of two segments side by side; each as the first page of a new
-process, as the first of its kind in a process that runs, and again. Prints queries, times and
-ratios; fails when one is above the limit.
+deal: of all deals, of a segment, of two segments side by side; asked again in the same process, in
+another one that runs, as the first page of a new process, after a change that the worker has
+prepared the page for, and as nobody has ever asked for it. Prints queries, times and ratios; fails
+when one that is promised is above the limit. The CPU is that of the process and of PostgreSQL, not
+of Redis.
 """
 
 import argparse
@@ -18,10 +20,13 @@ from benchmarks.ground import FOLDER, Ground, ground
 RATIO_LIMIT = 2.0  # of the empty page, in CPU (others' load does not enter it) and in wall time
 PAGES = ("empty", "all deals", "a segment", "two segments")
 WHEN = {
-    "cold": "the first page of a new process",
-    "first": "nothing of the company remembered",
-    "again": "nothing changed since the last time",
+    "again": "asked again",
+    "elsewhere": "asked before in another process",
+    "cold": "the same as the first page of a new process",
+    "changed": "asked before, then something changed and the worker prepared the page",
+    "first": "never asked before within a day: whoever asks waits for the page to be made",
 }
+UNPROMISED = {"first"}
 
 
 def main() -> int:
@@ -32,7 +37,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=5, help="new ones for each page")
     parser.add_argument("--keep", action="store_true", help="keep the database for the next run")
     given = parser.parse_args()
-    with ground(keep=given.keep, folder=FOLDER.with_name("bench-funnel")) as place:
+    with ground(keep=given.keep, folder=FOLDER.with_name("bench-funnel"), with_redis=True) as place:
         folder = place.files / f"{given.deals}-{given.seed}"
         marker = folder / "company-id"
         if not marker.exists():
@@ -85,13 +90,17 @@ def report(measured: list[dict[str, Any]], deals: int) -> int:
                 else ""
             )
             kept = max(cpu, wall) <= RATIO_LIMIT
-            broken += not kept
+            word = "-" if when in UNPROMISED else "kept" if kept else "BROKEN"
+            broken += word == "BROKEN"
             print(
-                f"  {'kept  ' if kept else 'BROKEN'} {page:12} CPU {1000 * row['cpu']:6.1f} ms,"
+                f"  {word:6} {page:12} CPU {1000 * row['cpu']:6.1f} ms,"
                 f" wall {1000 * row['wall']:6.1f} ms; : empty = {cpu:.2f} CPU, {wall:.2f} wall;"
                 f" {more}"
             )
-    print(f"promised, of {deals} deals: within {RATIO_LIMIT} x the empty page, in CPU and in wall")
+    print(
+        f"promised, of {deals} deals, where it does not say '-':"
+        f" within {RATIO_LIMIT} x the empty page, in CPU and in wall"
+    )
     return 1 if broken else 0
 
 

@@ -12,15 +12,16 @@ from datetime import UTC, datetime
 from benchmarks.visiting import BY, Reader, company_of, manager_of, reader  # sets Django up
 
 # isort: split
+from django.core.cache import cache
 from django.db import transaction
 
 from accounts.models import Company
 from accounts.services.companies import create_company
+from accounts.services.looked_at import ask_ahead
 from accounts.tenancy.context import company_context
 from benchmarks.measuring import Spent, say
 from metrics.models import DangerPoint, Finding, FindingDeal, RecordedChange
 from metrics.selectors import figures
-from metrics.views import funnel_drawn
 from pipeline.models import Deal, Stage
 
 FINDINGS = 60
@@ -65,9 +66,6 @@ def learn(company: Company, now: datetime) -> None:
 def forget() -> None:
     """As in a process that never answered for this company, but that has run before."""
     figures._remembered.clear()
-    funnel_drawn._remembered.clear()
-    funnel_drawn._pages.clear()
-    funnel_drawn._rows.clear()
 
 
 Pages = dict[str, tuple[Reader, str]]
@@ -81,23 +79,45 @@ def pages_of(company: Company, empty: Company, now: datetime) -> Pages:
     return pages | {name: (visitor, here + query) for name, query in QUERIES.items()}
 
 
-def warm(pages: Pages, rounds: int) -> None:
-    """Each page with nothing remembered, and again as the next reader meets it."""
-    first: dict[str, list[Spent]] = {name: [] for name in pages}
-    again: dict[str, list[Spent]] = {name: [] for name in pages}
+def change(company: Company, turn: int) -> None:
+    """Something that the page says is another one now; the worker does what it does then."""
+    with company_context(company.pk), transaction.atomic():
+        changed = RecordedChange.objects.update(text=f"New price list {turn}")
+    asked = ask_ahead(company_id=company.pk, seconds=60)
+    assert (changed, asked) == (1, 1), (changed, asked)
+
+
+def warm(pages: Pages, rounds: int, company: Company) -> None:
+    """Each page as nobody has asked for it, again, as another process answers then, and after a
+    change that the worker has prepared it for."""
+    moments = ("first", "again", "elsewhere", "changed")
+    times: dict[str, dict[str, list[Spent]]] = {
+        when: {name: [] for name in pages} for when in moments
+    }
     for turn in range(rounds + 2):  # in turns, so that a slow moment of the machine meets all
         for name, (visitor, url) in pages.items():
+            cache.clear()
             forget()
-            spent = visitor.visit(url), visitor.visit(url)
+            spent = {"first": visitor.visit(url), "again": visitor.visit(url)}
+            forget()
+            spent["elsewhere"] = visitor.visit(url)
+            if name in QUERIES:
+                change(company, turn)
+            forget()
+            spent["changed"] = visitor.visit(url)
             if turn > 1:  # the first two warm the process up
-                first[name].append(spent[0])
-                again[name].append(spent[1])
+                for when, one in spent.items():
+                    times[when][name].append(one)
     for name, (visitor, url) in pages.items():
+        cache.clear()
         forget()
         queries, _size = visitor.seen(url)
         later, size = visitor.seen(url)
-        _say(name, "first", first[name], queries=queries, bytes=size)
-        _say(name, "again", again[name], queries=later, bytes=size)
+        for when, some in times.items():
+            asked = queries if when == "first" else later
+            _say(name, when, some[name], queries=asked, bytes=size)
+    for visitor, url in pages.values():  # kept for the new processes that come next
+        visitor.visit(url)
 
 
 def _say(page: str, when: str, spent: list[Spent], **more: int) -> None:
@@ -121,7 +141,7 @@ def main(part: str, company_id: int, *given: str) -> None:
         return
     pages = pages_of(company, company_of(int(given[0])), now)
     if part == "warm":
-        warm(pages, int(given[1]))
+        warm(pages, int(given[1]), company)
     else:
         visitor, url = pages[given[1]]
         _say(given[1], "cold", [visitor.visit(url)])

@@ -57,13 +57,15 @@ def funnel_page(
     versus: tuple[str, SegmentFigures | None] | None = None,
     deals_url: str = "",
     exits: bool = False,
+    pipeline: int | None = None,
 ) -> FunnelPage | None:
     """The page for the last of `quarters` (labels, oldest first). `unit` is per100, deals or
     money, `at` the position of the selected stage (None, or one that does not exist: the worst).
 
     With `exits` the columns show what left the stages, in place of the cohort. `today` replaces
     the cohort by how it stands now; `versus` is a second segment's name with its figures of the
-    same quarter. None where the segment has no figures in that quarter.
+    same quarter. `pipeline` is what the links to deals say of it: None for the one shown first.
+    None where the segment has no figures in that quarter.
     """
     found = {f.quarter: f for f in history}
     now = found.get(quarters[-1]) if quarters else None
@@ -88,7 +90,9 @@ def funnel_page(
         )
     if at is not None and at not in positions:
         notices.append(plain(_("There is no stage of that number; the worst one is shown.")))
-    links = DealLinks(deals_url, now.quarter, now.segment, style, unit, today is not None, exits)
+    links = DealLinks(
+        deals_url, now.quarter, now.segment, style, unit, today is not None, exits, pipeline
+    )
     if now.path_unknown:
         template = ngettext(
             "{n} deal came without its path through the stages and is left out of this page.",

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 
 from accounts import formats
 from accounts.access import company_view
+from accounts.kept import kept
+from accounts.services.looked_at import ahead, remember
 from metrics.calc.types import SegmentFigures
 from metrics.charts import HATCH
 from metrics.selectors.cohort_today import CohortToday, cohort_today
@@ -25,16 +27,11 @@ from metrics.selectors.marks import Flag, MarkLine, flags, mark_lines, marks_of
 from metrics.selectors.side_by_side import suggestions
 from metrics.selectors.stage_block import TREND_QUARTERS
 from metrics.selectors.stage_work import StageWork, stage_work
+from metrics.tasks import prepare_soon
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
 from metrics.views.funnel_charts import funnel_charts
-from metrics.views.funnel_drawn import (
-    Drawn,
-    draw,
-    remembered,
-    remembered_page,
-    remembered_rows,
-)
+from metrics.views.funnel_drawn import Drawn, draw
 from pipeline.views import answers
 from pipeline.views.deal_asking import may
 
@@ -58,6 +55,12 @@ def _url(request: HttpRequest, name: str, **more: int) -> str:
     return reverse(f"metrics:{name}", kwargs={"company_slug": slug, **more})
 
 
+def _here(request: HttpRequest, query: QueryDict | None) -> str:
+    """The page's whole address, also where an action draws it."""
+    told = (request.GET if query is None else query).urlencode()
+    return request.build_absolute_uri(_url(request, "funnel") + (f"?{told}" if told else ""))
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """A question with everything that the page says to it; `drawn` None without figures."""
@@ -69,28 +72,20 @@ class _Answer:
     experiments: int = 0  # running at the selected stage
 
 
-def _answer(request: HttpRequest, query: QueryDict | None = None) -> _Answer:
-    now = timezone.now()
-    asked = ask(request, accepts=ACCEPTS, query=query, last=TREND_QUARTERS)
-    question = asked.question
+def _ask(request: HttpRequest, query: QueryDict | None = None) -> Asked:
+    return ask(request, accepts=ACCEPTS, query=query, last=TREND_QUARTERS)
+
+
+def _answer(
+    request: HttpRequest, asked: Asked, now: datetime, query: QueryDict | None = None
+) -> _Answer:
     first = asked.history[-1] if asked.history else None
     if first is None or not asked.quarters or first.quarter != asked.quarters[-1]:
         return _Answer(asked, None, None, ())
-    work, (flagged, lines, running) = _learned(
-        request, asked, chosen_stage(first, question.at), now
-    )
-    second = _second(asked)
-    today = _today(request, asked, question.segment, first, now)
-
-    def make() -> Drawn:
-        return _made(request, query, asked, second, today, flagged, now)
-
-    if today is not None:  # read from the deals themselves, anew each time
-        return _Answer(asked, make(), work, lines, running)
-    key = (request.company.pk, question, asked.quarters, asked.reading, flagged)  # type: ignore[attr-defined]
-    # The query string itself is in the addresses of the charts' files.
-    told = (request.GET if query is None else query).urlencode()
-    drawn = remembered((*key, told, asked.segments), [*asked.history, second], make)
+    work = _work(request, asked, chosen_stage(first, asked.question.at), now)
+    flagged, lines, running = _marks(request, asked, work)
+    today = _today(request, asked, asked.question.segment, first, now)
+    drawn = _made(request, query, asked, _second(asked), today, flagged, now)
     return _Answer(asked, drawn, work, lines, running)
 
 
@@ -118,6 +113,7 @@ def _made(
         versus=versus,
         deals_url=_url(request, "funnel_deals"),
         exits=question.exits,
+        pipeline=question.pipeline,
     )
     assert page is not None  # the caller looked
     here, others = _url(request, "funnel"), question.query(at=None)
@@ -179,7 +175,9 @@ def _work(
     )
 
 
-def _marks(request: HttpRequest, asked: Asked, work: StageWork | None) -> "_Marks":
+def _marks(
+    request: HttpRequest, asked: Asked, work: StageWork | None
+) -> tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]:
     """What happened in the quarters of the trend: flags on the line, lines of text, and how many
     experiments run at the stage."""
     if asked.pipeline_id is None:
@@ -194,39 +192,6 @@ def _marks(request: HttpRequest, asked: Asked, work: StageWork | None) -> "_Mark
     )
     running = sum(mark.running for mark in marks)
     return flags(marks, quarters, style), mark_lines(marks, quarters, style), running
-
-
-_Marks = tuple[tuple[Flag, ...], tuple[MarkLine, ...], int]
-
-
-def _learned(
-    request: HttpRequest, asked: Asked, position: int | None, now: datetime
-) -> tuple[StageWork | None, _Marks]:
-    """What is known, done and marked; remembered while no row of it has changed."""
-
-    def make() -> tuple[StageWork | None, _Marks]:
-        work = _work(request, asked, position, now)
-        return work, _marks(request, asked, work)
-
-    if asked.pipeline_id is None:
-        return make()
-    company, segment = request.company, asked.question.segment  # type: ignore[attr-defined]
-    start = asked.calendar[-1].start
-    mark = learned_mark(
-        company=company, pipeline_id=asked.pipeline_id, start=start, segment=segment
-    )
-    today = company.local_day(company.clock(now))
-    key = (
-        company.pk,
-        company.timezone,
-        company.slug,
-        asked.calendar,
-        segment,
-        position,
-        today,
-        mark,
-    )
-    return remembered_rows((*key, asked.reading.style), make)
 
 
 def _units(asked: Asked, page: FunnelPage) -> tuple[Choice, ...]:
@@ -289,30 +254,46 @@ def _comparing(asked: Asked) -> Comparing:
     )
 
 
-def _inner(request: HttpRequest, answer: _Answer, query: QueryDict | None = None) -> SafeString:
-    """What of the page changes with its question. The same rows make the same page, so the one
-    made last for them is handed out; nothing else than `key` is in it."""
-    rights = tuple(may(request, right) for right in _RIGHTS)
+def _inner(request: HttpRequest, query: QueryDict | None = None) -> SafeString:
+    """What of the page changes with its question.
+
+    The same rows make the same page, so the one made last for them is handed out to whoever has
+    the same rights; nothing else than the mark is in it.
+    """
+    now, asked = timezone.now(), _ask(request, query)
     company = request.company  # type: ignore[attr-defined]
-    key = (
-        company.pk,
-        company.name,
-        request.build_absolute_uri(),
-        (request.GET if query is None else query).urlencode(),
-        rights,
-        answer.work,
-        answer.marks,
-        answer.experiments,
-        answer.asked.filters,
-        answer.asked.reading,
-    )
 
     def make() -> SafeString:
+        answer = _answer(request, asked, now, query)
         return render_to_string("metrics/funnel_page.html", _context(request, answer, query))
 
-    if answer.drawn is None:
+    def make_anew() -> SafeString:
+        if not ahead(request):  # what changed this page changed the others
+            prepare_soon(company.pk)
         return make()
-    return remembered_page(key, answer.drawn, make)
+
+    if asked.question.today:
+        return make()  # read from the deals themselves, anew each time
+    if query is None:
+        remember(request)
+    if asked.unread is None or asked.pipeline_id is None:
+        return make()  # nothing to say yet
+    mark = (
+        (company.slug, company.name, company.timezone),
+        company.local_day(company.clock(now)),
+        _here(request, query),
+        tuple(may(request, right) for right in _RIGHTS),
+        (asked.question, asked.filters, asked.reading),
+        (asked.pipeline_id, asked.calendar, asked.segments),
+        asked.unread.rows,
+        learned_mark(
+            company=company,
+            pipeline_id=asked.pipeline_id,
+            start=asked.calendar[-1].start,
+            segment=asked.question.segment,
+        ),
+    )
+    return kept(company_id=company.pk, name="funnel", mark=mark, make=make_anew)
 
 
 def _context(
@@ -329,7 +310,7 @@ def _context(
     return {
         "page": page,
         "company": request.company,  # type: ignore[attr-defined]
-        "here": request.build_absolute_uri(),
+        "here": _here(request, query),
         "drawn": drawn,
         "filters": asked.filters,
         "exports": tuple(links[name] for name, chart in charts.items() if chart.table.raw),
@@ -374,24 +355,23 @@ def _findings_here(request: HttpRequest, asked: Asked, work: StageWork | None) -
 def funnel(request: HttpRequest) -> HttpResponse:
     """The page, or with htmx only what changes when a filter, unit or stage does."""
     whole = not getattr(request, "htmx", False) or request.htmx.history_restore_request  # type: ignore[attr-defined]
-    answer = _answer(request)
-    inner = _inner(request, answer)
-    if not whole:
-        return HttpResponse(inner)
-    page = answer.drawn.page if answer.drawn else None
-    return render(request, "metrics/funnel.html", {"inner": inner, "page": page})
+    inner = _inner(request)
+    return (
+        render(request, "metrics/funnel.html", {"inner": inner}) if whole else HttpResponse(inner)
+    )
 
 
 @answers.surface("metrics:funnel", target="#page")
 def draw_funnel(request: HttpRequest, asking: answers.Asking) -> str:
     """The page after a finding was added or a change recorded from it."""
-    return _inner(request, _answer(request, asking.query), asking.query)
+    return _inner(request, asking.query)
 
 
 @company_view("funnel.view")
 @require_safe
 def funnel_chart(request: HttpRequest, name: str, kind: str) -> HttpResponse:
     """One chart of the page as CSV or SVG, for the same query."""
-    answer = _answer(request)
+    asked = _ask(request)
+    answer = _answer(request, asked, timezone.now())
     chart = answer.drawn.charts.get(name) if answer.drawn else None
-    return chart_response(request, chart, asked=answer.asked, kind=kind)
+    return chart_response(request, chart, asked=asked, kind=kind)

@@ -30,7 +30,7 @@ from metrics.selectors.drill import (
 )
 from metrics.selectors.drill_query import ACCEPTS, DrillQuestion, drill_question
 from metrics.selectors.filters import Question, question_from
-from metrics.views.asking import style_of
+from metrics.views.asking import style_of, with_pipeline
 from pipeline.exports import write_csv
 from pipeline.views.deal_asking import deal_prefix
 
@@ -72,8 +72,10 @@ def _answer(request: HttpRequest) -> _Answer:
     query = dict(request.GET.lists())
     drilled = drill_question(query)
     own = {name: values for name, values in query.items() if name not in ACCEPTS}
-    question = question_from(own)
-    quarters = figures.quarters_of(company=company)
+    question, pipeline_id = with_pipeline(
+        question_from(own, accepts=("pipeline",)), figures.pipelines_of(company=company)
+    )
+    quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     named = {quarter.label: quarter for quarter in quarters}
     newest = quarters[-1].label if quarters else ""
     quarter = named.get(question.quarter or newest)
@@ -88,6 +90,7 @@ def _answer(request: HttpRequest) -> _Answer:
                 segment=question.segment,
                 asked=drilled.asked,
                 now=timezone.now(),
+                pipeline_id=pipeline_id,
             )
         except NoSuchFigureError:
             refused = _("This quarter has no stage of that number.")
@@ -116,6 +119,7 @@ def _page(request: HttpRequest, answer: _Answer, style: Style) -> DealsPage | No
         return url + asked.query(
             quarter=quarter.label,
             segment=answer.question.segment,
+            pipeline=answer.question.pipeline,
             page=number,
             unit=answer.drilled.unit,
         )

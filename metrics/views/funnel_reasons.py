@@ -11,7 +11,7 @@ from accounts.access import company_view
 from metrics.selectors import figures
 from metrics.selectors.filters import question_from
 from metrics.selectors.reasons import stage_reasons
-from metrics.views.asking import style_of
+from metrics.views.asking import style_of, with_pipeline
 
 
 @company_view("deal.view")
@@ -19,8 +19,9 @@ from metrics.views.asking import style_of
 def funnel_reasons(request: HttpRequest) -> HttpResponse:
     """With htmx only the part; followed as a link, a page around it."""
     company = request.company  # type: ignore[attr-defined]
-    question = question_from(dict(request.GET.lists()), accepts=("at", "unit"))
-    quarters = figures.quarters_of(company=company)
+    question = question_from(dict(request.GET.lists()), accepts=("pipeline", "at", "unit"))
+    question, pipeline_id = with_pipeline(question, figures.pipelines_of(company=company))
+    quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     named = {quarter.label: quarter for quarter in quarters}
     quarter = named.get(question.quarter or (quarters[-1].label if quarters else ""))
     reasons = None
@@ -33,6 +34,8 @@ def funnel_reasons(request: HttpRequest) -> HttpResponse:
                 at=question.at,
                 now=timezone.now(),
                 style=style_of(request),
+                pipeline_id=pipeline_id,
+                pipeline=question.pipeline,
             )
         except ValueError:
             reasons = None  # no segment's name: the sentence says that there is nothing
