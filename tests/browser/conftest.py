@@ -1,6 +1,6 @@
 """A real Chromium before a running server with two companies and their figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,17 @@ AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encodin
 LISTEN = """window.refused = [];
 document.addEventListener('securitypolicyviolation',
   (e) => window.refused.push(`${e.violatedDirective} ${e.blockedURI}`));"""
+
+# The two forms in which every colour and every layout is seen once.
+FORMS = (("light", 1360), ("dark", 360))
+# Cards that come after the page have come: their answers are there, and swapped in.
+FETCHED = """() => {
+  const came = new Set(performance.getEntriesByType('resource').map((r) => r.name));
+  return [...document.querySelectorAll('main [hx-trigger^="load"]')]
+    .map((e) => e.getAttribute('hx-get') ?? e.getAttribute('hx-post'))
+    .every((address) => came.has(new URL(address, location).href))
+    && !document.querySelector('.htmx-request');
+}"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -107,9 +118,55 @@ class Visitor:
             for n in v["nodes"][:3]
         ]
 
+    def faults(self, where: str) -> list[str]:
+        """What is wrong with the page as it stands: axe, width, console, policy."""
+        found = [f"{where}: {violation}" for violation in self.axe()]
+        if self.overflow() > 0:
+            found.append(f"{where}: {self.overflow()} px too wide")
+        found += [f"{where}: {problem}" for problem in self.problems()]
+        self.said.clear()
+        return found
+
+    def faults_at(self, path: str, where: str) -> list[str]:
+        """What is wrong with the page at an address, with what it fetches, every fold open."""
+        answer = self.page.goto(path)
+        if answer is None or answer.status != 200:
+            return [f"{where}: {answer and answer.status}"]
+        self.page.wait_for_function(FETCHED)
+        self.page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
+        return self.faults(where)
+
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def windows(browser: Browser, site: str, state: dict[str, Any]) -> Iterator[tuple[str, Visitor]]:
+    """A window in each form, with the form's name; the policy of the pages is in force in both."""
+    for scheme, width in FORMS:
+        window = Visitor(
+            browser,
+            site,
+            state,
+            color_scheme=scheme,
+            viewport={"width": width, "height": 900},
+            reduced_motion="reduce",
+        )
+        window.page.set_default_timeout(30_000)
+        yield f"{scheme} {width}", window
+        window.context.close()
+
+
+def faults_of(
+    browser: Browser, site: str, state: dict[str, Any], pages: Mapping[str, str]
+) -> list[str]:
+    """What is wrong with these pages, name -> address, in every form."""
+    return [
+        fault
+        for form, window in windows(browser, site, state)
+        for name, path in pages.items()
+        for fault in window.faults_at(path, f"{form} {name}")
+    ]
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ WIDTHS = [320, 360, 768, 1024, 1360]
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1360), ("dark", 360)])
 def test_no_violation_of_accessibility(visit: Any, scheme: str, width: int) -> None:
     """Light and wide, dark and narrow: every colour and every layout is seen once."""
-    # axe is injected, which the pages' own policy rightly refuses.
-    window = visit(bypass_csp=True, color_scheme=scheme, viewport={"width": width, "height": 900})
+    window = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
     found = []
     for path in PAGES:
         window.page.goto(path)
@@ -35,7 +34,7 @@ def test_no_violation_of_accessibility(visit: Any, scheme: str, width: int) -> N
 def test_no_violation_on_the_way_in(browser: Any, site: str) -> None:
     from tests.browser.conftest import Visitor
 
-    window = Visitor(browser, site, None, bypass_csp=True)
+    window = Visitor(browser, site, None)
     found = []
     for path in OUTSIDE:
         window.page.goto(path)
@@ -219,3 +218,20 @@ def test_print_hides_the_frame_and_names_the_question(visit: Any) -> None:
     assert not page.locator(".side").is_visible()
     assert not page.locator(".actions").is_visible()
     assert "Alpha · All deals · Q2 2026" in page.locator(".print-only").inner_text()
+
+
+def test_the_check_of_a_page_sees_what_is_wrong(visit: Any) -> None:
+    """One fault of each kind, planted: what is said of no page could be said of none."""
+    window = visit(viewport={"width": 360, "height": 780})
+    assert window.faults_at("/w/alpha/velocity/", "here") == []
+    window.page.evaluate(
+        """document.querySelector('main').insertAdjacentHTML('beforeend',
+             '<img src="https://elsewhere.example/x.png">');
+           document.querySelector('main').style.width = '900px';
+           console.error('said');"""
+    )
+    window.page.wait_for_function("window.refused.length > 0")
+    found = "\n".join(window.faults("here"))
+    for fault in ("image-alt", "px too wide", "said", "img-src https://elsewhere.example"):
+        assert fault in found, fault
+    assert window.faults_at("/w/alpha/nothing/", "there") == ["there: 404"]

@@ -119,7 +119,6 @@ def test_all_pages_are_accessible_and_fit(
         live_server,
         browser,
         Role.OWNER,
-        bypass_csp=True,  # axe is injected, which the pages' own policy rightly refuses
         color_scheme=scheme,
         viewport={"width": width, "height": 900},
         reduced_motion="reduce",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from accounts.roles import Role
 from metrics.models import Experiment
@@ -19,7 +19,7 @@ from metrics.services.experiment_decisions import (
 )
 from metrics.services.experiments import amend_experiment, draft_experiment
 from metrics.services.recorded_changes import Change, record_change
-from tests.browser.conftest import Visitor, state_of
+from tests.browser.conftest import Visitor, state_of, windows
 from tests.browser.losing_company import TODAY
 from tests.browser.test_an_experiment import (
     HOME,
@@ -167,63 +167,23 @@ def book(company: Workspace, clock: Clock) -> Book:  # noqa: F811
     return Book(pages, dialogs)
 
 
-def faults(window: Visitor, where: str) -> list[str]:
-    """What is wrong with the page as it stands."""
-    found = [f"{where}: {v}" for v in window.axe()]
-    if window.overflow() > 0:
-        found.append(f"{where}: {window.overflow()} px too wide")
-    found += [f"{where}: {said}" for said in window.said]
-    window.said.clear()
-    return found
-
-
-def unfold(page: Page) -> None:
-    """Open every fold: tables of charts, what led to it, the mix of deals."""
-    page.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
-
-
 def test_every_page_is_accessible_fits_and_keeps_the_policy(
     book: Book,
     company: Workspace,  # noqa: F811
     live_server: Any,
     browser: Browser,
 ) -> None:
-    """Light and wide, then dark and narrow, folds opened and dialogs over it; the policy in force
-    at last."""
+    """With dialogs over it."""
     state = state_of(company.user(Role.OWNER), live_server.url)
     found = []
-    for scheme, width in [("light", 1360), ("dark", 360)]:
-        window = Visitor(
-            browser,
-            live_server.url,
-            state,
-            bypass_csp=True,  # axe is injected, which the pages' own policy rightly refuses
-            color_scheme=scheme,
-            viewport={"width": width, "height": 900},
-            reduced_motion="reduce",
-        )
-        window.page.set_default_timeout(30_000)
+    for form, window in windows(browser, live_server.url, state):
         for name, path in book.pages.items():
-            answer = window.page.goto(f"{HOME}{path}")
-            where = f"{scheme} {width} {name}"
-            if answer is None or answer.status != 200:
-                found.append(f"{where}: {answer and answer.status}")
-                continue
-            unfold(window.page)
-            found += faults(window, where)
+            found += window.faults_at(f"{HOME}{path}", f"{form} {name}")
         for path, opener, name in book.dialogs:
             window.page.goto(f"{HOME}{path}")
             window.page.get_by_role("main").get_by_role("link", name=opener).click()
             expect(window.page.get_by_role("dialog", name=name)).to_be_visible()
-            found += faults(window, f"{scheme} {width} dialog {name}")
-        window.context.close()
-    strict = Visitor(browser, live_server.url, state)
-    for name, path in book.pages.items():
-        strict.page.goto(f"{HOME}{path}")
-        strict.page.wait_for_load_state("networkidle")
-        found += [f"{name}: {problem}" for problem in strict.problems()]
-        strict.said.clear()
-    strict.context.close()
+            found += window.faults(f"{form} dialog {name}")
     assert not found, "\n".join(found)
 
 

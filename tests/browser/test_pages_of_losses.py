@@ -21,7 +21,7 @@ from pipeline.models import MaterialUse
 from pipeline.selectors.link_tokens import token_of
 from pipeline.services.material import MaterialValues, add_material
 from pipeline.services.tracked_links import make_link
-from tests.browser.conftest import Visitor, state_of
+from tests.browser.conftest import Visitor, state_of, windows
 from tests.browser.losing_company import TODAY
 from tests.browser.test_sales_floor import inside
 from tests.browser.test_why_deals_are_lost import HOME, company, person  # noqa: F401  fixtures
@@ -92,40 +92,14 @@ def test_every_page_is_accessible_fits_and_keeps_the_policy(
     live_server: Any,
     browser: Browser,
 ) -> None:
-    """Light and wide with the policy in force, then dark and narrow; axe at both."""
-    paths = furnish(company)
+    pages = {path: f"{HOME}{path}" for path in furnish(company)}
     state = state_of(company.user(Role.OWNER), live_server.url)
     found = []
-    for scheme, width in [("light", 1360), ("dark", 360)]:
-        window = Visitor(
-            browser,
-            live_server.url,
-            state,
-            bypass_csp=True,  # axe is injected, which the pages' own policy rightly refuses
-            color_scheme=scheme,
-            viewport={"width": width, "height": 900},
-            reduced_motion="reduce",
-        )
-        for path in paths:
-            answer = window.page.goto(f"{HOME}{path}")
-            where = f"{scheme} {width} {path}"
-            if answer is None or answer.status != 200:
-                found.append(f"{where}: {answer and answer.status}")
-                continue
-            found += [f"{where}: {v}" for v in window.axe()]
+    for form, window in windows(browser, live_server.url, state):
+        for name, path in pages.items():
+            found += window.faults_at(path, f"{form} {name}")
             if window.page.get_by_text("Not understood").count():
-                found.append(f"{where}: the page does not understand its address")
-            if window.overflow() > 0:
-                found.append(f"{where}: {window.overflow()} px too wide")
-            found += [f"{where}: {said}" for said in window.said]
-            window.said.clear()
-        window.context.close()
-    strict = Visitor(browser, live_server.url, state)
-    for path in paths:
-        strict.page.goto(f"{HOME}{path}")
-        found += [f"{path}: {problem}" for problem in strict.problems()]
-        strict.said.clear()
-    strict.context.close()
+                found.append(f"{form} {name}: the page does not understand its address")
     assert not found, "\n".join(found)
 
 

@@ -399,7 +399,6 @@ def test_no_violation_of_accessibility(
         browser,
         live_server.url,
         state_of(furnished.user(Role.MANAGER), live_server.url),
-        bypass_csp=True,  # axe is injected, which the pages' own policy rightly refuses
         color_scheme=scheme,
         viewport={"width": width, "height": 900},
         reduced_motion="reduce",

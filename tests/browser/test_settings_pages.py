@@ -16,7 +16,7 @@ from pipeline.models.mail import Waiting
 from pipeline.selectors.settings_catalogues import CATALOGUES
 from pipeline.services.catalog import retire_entry
 from pipeline.services.mail_address import new_mail_address
-from tests.browser.conftest import Visitor, state_of
+from tests.browser.conftest import Visitor, faults_of, state_of
 from tests.browser.test_sales_floor import TODAY, floor, furnished, inside  # noqa: F401  fixtures
 from tests.personas import Workspace
 
@@ -84,59 +84,29 @@ def pages(furnished: Workspace) -> list[str]:  # noqa: F811
     ]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1360), ("dark", 360)])
-def test_all_pages_are_accessible_and_fit(
-    scheme: str,
-    width: int,
+def test_all_pages_are_accessible_fit_and_keep_the_policy(
     pages: list[str],
     furnished: Workspace,  # noqa: F811
     live_server: Any,
     browser: Browser,
 ) -> None:
-    window = Visitor(
-        browser,
-        live_server.url,
-        state_of(furnished.user(Role.OWNER), live_server.url),
-        bypass_csp=True,  # axe is injected, which the pages' own policy rightly refuses
-        color_scheme=scheme,
-        viewport={"width": width, "height": 900},
-        reduced_motion="reduce",
-    )
-    window.page.set_default_timeout(15_000)
-    found = []
-    for path in pages:
-        answer = window.page.goto(path)
-        if answer is None or answer.status != 200:
-            found.append(f"{path}: {answer and answer.status}")
-            continue
-        found += [f"{path}: {v}" for v in window.axe()]
-        if window.overflow() > 0:
-            found.append(f"{path}: {window.overflow()} px too wide")
-    found += window.said
-    window.context.close()
-    assert found == []
+    state = state_of(furnished.user(Role.OWNER), live_server.url)
+    found = faults_of(browser, live_server.url, state, {path: path for path in pages})
+    assert not found, "\n".join(found)
 
 
-def test_nothing_is_refused_on_any_of_them(
+def test_the_count_of_mail_takes_no_focus(
     pages: list[str],
     furnished: Workspace,  # noqa: F811
     live_server: Any,
     browser: Browser,
 ) -> None:
-    """With the policy in force: no console message, nothing refused, no focus taken."""
-    window = Visitor(
-        browser, live_server.url, state_of(furnished.user(Role.OWNER), live_server.url)
-    )
-    found = []
-    for path in pages:
-        window.page.goto(path)
-        window.page.wait_for_load_state("networkidle")
-        found += [f"{path}: {p}" for p in window.page.evaluate("window.refused")]
+    state = state_of(furnished.user(Role.OWNER), live_server.url)
+    window = Visitor(browser, live_server.url, state)
     window.page.goto(f"{PLACE}/mail/")
-    count = window.page.get_by_role("link", name="Mail 1 waits")
-    count.wait_for()
-    if window.page.evaluate("document.activeElement.tagName") != "BODY":
-        found.append("the count in the sidebar takes the focus")
-    found += window.said
+    window.page.get_by_role("link", name="Mail 1 waits").wait_for()
+    focused = window.page.evaluate("document.activeElement.tagName")
+    problems = window.problems()
     window.context.close()
-    assert found == []
+    assert focused == "BODY"
+    assert problems == []
