@@ -40,6 +40,8 @@ def review_of(
     start = quarter.start
     signed = sign_offs_of(company=company, pipeline_id=pipeline_id, quarter_start=start)
     url = reverse("metrics:quarter", kwargs={"company_slug": company.slug, "label": quarter.label})
+    if pipeline:
+        url += f"?pipeline={pipeline_id}"
     return quarterly_review(
         Asked(
             company=company,

@@ -4,7 +4,7 @@ Ranked as docs/metrics.md says, "Funnel and danger points": by the expected loss
 quarter, empty last, ties by lost deals, then by position; all segments together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -24,7 +24,7 @@ from metrics.selectors import wording
 from metrics.selectors.agenda_question import AgendaQuestion
 from metrics.selectors.danger import loss_line
 from metrics.selectors.danger_words import DueText, StateText, due_text, state_text
-from metrics.selectors.figures import default_pipeline, figures_by_segment
+from metrics.selectors.figures import figures_by_segment
 from metrics.selectors.filters import segment_text
 from metrics.selectors.stage_places import (
     QuarterStages,
@@ -33,7 +33,7 @@ from metrics.selectors.stage_places import (
     stage_lists,
     stage_of,
 )
-from pipeline.models import Stage
+from pipeline.models import Pipeline, Stage
 
 # Where one looks for stages that nobody took on.
 PROPOSED = (ALL, "channel=inbound", "channel=outbound")
@@ -46,6 +46,7 @@ class AgendaRow:
 
     id: int
     rank: int
+    pipeline_name: str  # empty where the company has one
     stage: str
     segment: str  # for people; empty for all deals
     note: str  # that the stage is retired
@@ -76,10 +77,15 @@ class AgendaRow:
 
 @dataclass(frozen=True, slots=True)
 class Unopened:
-    """A stage in danger, or to watch, that nobody took on. `at` is its position."""
+    """A stage in danger, or to watch, that nobody took on.
+
+    `at` is its position, `pipeline` None for the one shown first.
+    """
 
     stage_id: int
     at: int
+    pipeline: int | None
+    pipeline_name: str  # empty where the company has one
     stage: str
     segment: str
     segment_name: str
@@ -131,13 +137,20 @@ def danger_agenda(
     stages = all_stages()
     newest = _newest(company, points)
     findings = _findings(stages)
-    main = default_pipeline(company=company)
-    now = newest.get(main) if main else None
+    pipelines = list(Pipeline.objects.order_by("position", "id"))
+    names = {p.pk: p.name for p in pipelines} if len(pipelines) > 1 else {}
+    latest = max((now.stages.start for now in newest.values()), default=None)
+    current = [
+        newest[p.pk]
+        for p in pipelines
+        if p.retired_at is None and p.pk in newest and newest[p.pk].stages.start == latest
+    ]
+    now = current[0] if current else None
     shown = [p for p in points if _wanted(p, asked, user_id)]
     worked = _ranked([p for p in shown if p.state in OPEN], stages, newest)
     ended = sorted((p for p in shown if p.state in ENDED), key=_ended_at, reverse=True)
     rows = [
-        _row(p, rank, stages, newest.get(p.pipeline_id), findings, members, today, style)
+        _row(p, rank, names, stages, newest.get(p.pipeline_id), findings, members, today, style)
         for rank, p in enumerate([*worked, *ended], start=1)
     ]
     whole = now.figures.get(ALL) if now else None
@@ -145,7 +158,9 @@ def danger_agenda(
     return Agenda(
         rows=tuple(rows[: len(worked)]),
         ended=tuple(rows[len(worked) :]),
-        unopened=_unopened(now, points, asked, stages, style) if now else (),
+        unopened=_unopened(
+            current, pipelines[0].pk if pipelines else 0, names, points, asked, stages, style
+        ),
         quarter=formats.quarter(now.stages.label) if now else "",
         status=word,
         status_tone=tone,
@@ -237,6 +252,7 @@ def _findings(stages: dict[int, Stage]) -> dict[int, int]:
 def _row(
     point: DangerPoint,
     rank: int,
+    names: Mapping[int, str],
     stages: dict[int, Stage],
     now: _Now | None,
     findings: dict[int, int],
@@ -252,6 +268,7 @@ def _row(
     return AgendaRow(
         id=point.pk,
         rank=rank,
+        pipeline_name=names.get(point.pipeline_id, ""),
         stage=stage.name,
         segment="" if point.segment == ALL else segment_text(point.segment),
         note=_retired_note(stage, stages),
@@ -300,29 +317,37 @@ def cost_text(figures: StageFigures | None, style: Style) -> str:
 
 
 def _unopened(
-    now: _Now,
+    current: Sequence[_Now],
+    first: int,
+    names: Mapping[int, str],
     points: Sequence[DangerPoint],
     asked: AgendaQuestion,
     stages: dict[int, Stage],
     style: Style,
 ) -> tuple[Unopened, ...]:
-    """Stages in danger or to watch, for all deals and each channel, that nobody works on."""
+    """Stages in danger or to watch, for all deals and each channel, that nobody works on.
+
+    `current` are the pipelines that have the newest quarter, in their order, `first` is the id of
+    the one that is shown first.
+    """
     taken = {(p.stage_id, p.segment) for p in points if p.state in OPEN}
     found: list[tuple[StageFigures, str, Stage]] = []
-    for segment in PROPOSED:
-        if asked.segment and segment != asked.segment:
-            continue
-        whole = now.figures.get(segment)
-        for figures in whole.stages if whole else ():
-            stage = stages.get(now.stages.stage_id(figures.position) or 0)
-            if stage is None or stage.retired_at or figures.verdict not in ("danger", "watch"):
+    for now in current:
+        for segment in PROPOSED:
+            if asked.segment and segment != asked.segment:
                 continue
-            if (stage.pk, segment) not in taken:
-                found.append((figures, segment, stage))
+            whole = now.figures.get(segment)
+            for figures in whole.stages if whole else ():
+                stage = stages.get(now.stages.stage_id(figures.position) or 0)
+                if stage is None or stage.retired_at or figures.verdict not in ("danger", "watch"):
+                    continue
+                if (stage.pk, segment) not in taken:
+                    found.append((figures, segment, stage))
     found.sort(key=lambda row: row[0].position)
     order = danger_order(
         [f.expected_loss for f, _s, _t in found], [f.lost_at for f, _s, _t in found]
     )
+    label = current[0].stages.label if current else ""
     rows = []
     for n in order:
         figures, segment, stage = found[n - 1]
@@ -331,10 +356,12 @@ def _unopened(
             Unopened(
                 stage_id=stage.pk,
                 at=figures.position,
+                pipeline=None if stage.pipeline_id == first else stage.pipeline_id,
+                pipeline_name=names.get(stage.pipeline_id, ""),
                 stage=stage.name,
                 segment="" if segment == ALL else segment_text(segment),
                 segment_name=segment,
-                quarter=now.stages.label,
+                quarter=label,
                 verdict=figures.verdict,
                 word=word,
                 icon=icon,

@@ -28,10 +28,10 @@ class Opening:
 
 
 def opening(*, company: Company, question: Question) -> Opening:
-    """The form for a question as the funnel asks it: quarter, segment, position."""
+    """The form for a question as the funnel asks it: quarter, pipeline, segment, position."""
     stages = all_stages()
     stage_id, note = None, ""
-    main = default_pipeline(company=company)
+    main = question.pipeline or default_pipeline(company=company)
     lists = stage_lists(company=company).get(main, ()) if main else ()
     label = question.quarter or (lists[-1].label if lists else "")
     quarter = next((q for q in lists if q.label == label), None)
@@ -59,7 +59,7 @@ def opening(*, company: Company, question: Question) -> Opening:
         stages=tuple(
             (s.pk, f"{pipelines[s.pipeline_id]}: {s.name}" if several else s.name) for s in used
         ),
-        segments=_segments(company, question.segment),
+        segments=_segments(company, main, question.segment),
         stage_id=stage_id,
         segment=question.segment,
         quarter=label if quarter else "",
@@ -77,9 +77,11 @@ def _standing(stage_id: int | None, segment: str) -> int | None:
     return found if stage_id is not None else None
 
 
-def _segments(company: Company, asked: str) -> tuple[tuple[str, str], ...]:
+def _segments(company: Company, pipeline_id: int | None, asked: str) -> tuple[tuple[str, str], ...]:
     """All deals, each value of one dimension, and what the address names."""
-    quarters = quarters_of(company=company)
-    listed = segments_of(company=company, quarter=quarters[-1]) if quarters else ()
+    quarters = quarters_of(company=company, pipeline_id=pipeline_id)
+    listed: tuple[str, ...] = ()
+    if quarters:
+        listed = segments_of(company=company, quarter=quarters[-1], pipeline_id=pipeline_id)
     names = [name for name in listed if len(segment_parts(name)) == 1]
     return tuple((name, segment_text(name)) for name in dict.fromkeys([ALL, asked, *names]))

@@ -333,11 +333,15 @@ def _funnel(
     figures: dict[str, SegmentFigures],
 ) -> str:
     """The newest quarter of the funnel that shows this stage."""
-    if point.pipeline_id != default_pipeline(company=company):
-        return ""
+    first = default_pipeline(company=company)
     for quarter in reversed(lists):
         place = quarter.position(stage.pk, stage.name)
         if place is not None and quarter.label in figures:
-            asked = Question(quarter=quarter.label, segment=point.segment, at=place)
+            asked = Question(
+                quarter=quarter.label,
+                pipeline=None if point.pipeline_id == first else point.pipeline_id,
+                segment=point.segment,
+                at=place,
+            )
             return asked.query()
     return ""

@@ -32,7 +32,8 @@ class DealLinks:
     """The addresses of a segment's deals in one quarter, and the lines that lead to them.
 
     `url` is the list of deals. With `today`, cohorts lead to the deals as they stand today.
-    `unit` and `exits` are how the page shows them, so that the list leads back to it.
+    `unit` and `exits` are how the page shows them, so that the list leads back to it; `pipeline`
+    is None for the one shown first.
     """
 
     url: str
@@ -42,12 +43,13 @@ class DealLinks:
     unit: str = "per100"
     today: bool = False
     exits: bool = False
+    pipeline: int | None = None
 
     def href(self, figure: str, at: int | None = None, level: str | None = None) -> str:
         """The address of a figure's deals; `level` is the first level of a lost reason."""
         today = self.today and FIGURES[figure].cohort
         query = Drill(figure, at=at, level=level, today=today, exits=self.exits).query(
-            quarter=self.quarter, segment=self.segment, unit=self.unit
+            quarter=self.quarter, segment=self.segment, pipeline=self.pipeline, unit=self.unit
         )
         return self.url + query
 

@@ -35,14 +35,17 @@ class Drill:
         *,
         quarter: str,
         segment: str = "all",
+        pipeline: int | None = None,
         page: int = 1,
         unit: str = "",
         **changes: object,
     ) -> str:
         """The query string: "?q=2026-Q3&seg=channel%3Dinbound&figure=lost_at&at=3"."""
         asked = replace(self, **changes)  # type: ignore[arg-type]
-        pairs = [("q", quarter), ("seg", "" if segment == "all" else segment)]
-        pairs += [
+        pairs = [
+            ("q", quarter),
+            ("pipeline", "" if pipeline is None else str(pipeline)),
+            ("seg", "" if segment == "all" else segment),
             ("figure", asked.figure),
             ("at", "" if asked.at is None else str(asked.at)),
             ("level", (asked.level or "").replace(" ", "_")),

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -62,13 +62,16 @@ _SEGMENTS = """
 
 def default_pipeline(*, company: Company) -> int | None:
     """The pipeline that pages show first; None while the company has none."""
-    found: int | None = (
-        Pipeline.objects.filter(company=company)
-        .order_by("position", "id")
-        .values_list("id", flat=True)
-        .first()
-    )
-    return found
+    return next(iter(pipelines_of(company=company)), None)
+
+
+def pipelines_of(*, company: Company) -> dict[int, str]:
+    """The pipelines by id with their names, the one that pages show first first.
+
+    Retired ones too: their quarters stay.
+    """
+    rows = Pipeline.objects.filter(company=company).order_by("position", "id")
+    return dict(rows.values_list("id", "name"))
 
 
 def quarters_of(*, company: Company, pipeline_id: int | None = None) -> tuple[Quarter, ...]:
@@ -111,8 +114,22 @@ def figures_of(
     `upto` is the start of the last quarter wanted. A quarter in which the segment had no deal
     in play is left out: there is nothing to say about it.
     """
-    found = _read(company, pipeline_id, upto, [segment, ALL], wanted={segment})
-    return tuple(found[key] for key in sorted(found))
+    found = figures_by_segment(
+        company=company, segments=[segment], upto=upto, pipeline_id=pipeline_id
+    )
+    return found[segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Figures of segments, named by the very rows that they come from, and read when asked for.
+
+    A page that was made of the same `rows` (with what else it depends on) can be handed out again
+    without reading them.
+    """
+
+    rows: tuple[object, ...]
+    read: Callable[[], dict[str, tuple[SegmentFigures, ...]]]
 
 
 def figures_by_segment(
@@ -128,12 +145,33 @@ def figures_by_segment(
     `since` is the start of the first quarter wanted: of those before it, only the year that is
     usual for it is read.
     """
+    return unread_figures(
+        company=company, segments=segments, upto=upto, since=since, pipeline_id=pipeline_id
+    ).read()
+
+
+def unread_figures(
+    *,
+    company: Company,
+    segments: Iterable[str],
+    upto: date | None = None,
+    since: date | None = None,
+    pipeline_id: int | None = None,
+) -> Unread:
+    """`figures_by_segment`, not read yet: one small query for the names of its rows."""
     wanted = list(segments)
-    found = _read(company, pipeline_id, upto, [*wanted, ALL], wanted=set(wanted), since=since)
-    return {
-        segment: tuple(found[key] for key in sorted(found) if key[1] == segment)
-        for segment in wanted
-    }
+    pipeline_id = pipeline_id or default_pipeline(company=company)
+    names = sorted({*wanted, ALL, *_CHANNELS})
+    rows = _marks(company, pipeline_id, upto, names, since)
+
+    def read() -> dict[str, tuple[SegmentFigures, ...]]:
+        found = _remember(company, pipeline_id, upto, names, set(wanted), since, rows)
+        return {
+            segment: tuple(found[key] for key in sorted(found) if key[1] == segment)
+            for segment in wanted
+        }
+
+    return Unread(rows, read)
 
 
 def figures_at(
@@ -170,7 +208,8 @@ def all_figures(
     *, company: Company, pipeline_id: int | None = None
 ) -> dict[str, dict[str, SegmentFigures]]:
     """Every quarter, oldest first, with every segment by name."""
-    found = _read(company, pipeline_id, None, None, wanted=None)
+    pipeline_id = pipeline_id or default_pipeline(company=company)
+    found = _computed(company, pipeline_id, None, None, None)
     out: dict[str, dict[str, SegmentFigures]] = {}
     for key in sorted(found):
         figures = found[key]
@@ -202,23 +241,13 @@ _Found = dict[tuple[date, str], SegmentFigures]
 _remembered: OrderedDict[tuple[object, ...], _Found] = OrderedDict()
 
 
-def _read(
+def _marks(
     company: Company,
     pipeline_id: int | None,
     upto: date | None,
-    segments: list[str] | None,
-    wanted: set[str] | None,
-    since: date | None = None,
-) -> _Found:
-    """The figures of the wanted segments; those of rows that have not changed are remembered.
-
-    What is remembered is named by the very rows that the reader may see now, so that nothing is
-    ever stale, nor another company's.
-    """
-    pipeline_id = pipeline_id or default_pipeline(company=company)
-    if segments is None or wanted is None:
-        return _computed(company, pipeline_id, upto, segments, wanted)
-    segments = sorted({*segments, *_CHANNELS})
+    segments: list[str],
+    since: date | None,
+) -> tuple[object, ...]:
     with connection.cursor() as cursor:
         cursor.execute(
             _MARKS,
@@ -230,8 +259,24 @@ def _read(
                 "segments": segments,
             },
         )
-        marks = tuple(cursor.fetchall())
-    key = (company.pk, pipeline_id, company.timezone, frozenset(wanted), since, marks)
+        return tuple(cursor.fetchall())
+
+
+def _remember(
+    company: Company,
+    pipeline_id: int | None,
+    upto: date | None,
+    segments: list[str],
+    wanted: set[str],
+    since: date | None,
+    rows: tuple[object, ...],
+) -> _Found:
+    """The figures of the wanted segments; those of rows that have not changed are remembered.
+
+    What is remembered is named by the very rows that the reader may see now, so that nothing is
+    ever stale, nor another company's.
+    """
+    key = (company.pk, pipeline_id, company.timezone, frozenset(wanted), since, rows)
     found = _remembered.pop(key, None)
     if found is None:
         found = _computed(company, pipeline_id, upto, segments, wanted, since=since)

@@ -1,11 +1,11 @@
-"""What a page's address asks: which quarter, which segment, which unit, which stage.
+"""What a page's address asks: which quarter, pipeline, segment, unit and stage.
 
 Every choice is in the query string, so that a link is the question. What is not understood is
 left out and said so in a notice; it never becomes an error page, nor silently something else.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -31,6 +31,7 @@ class Question:
     versus: str = ""  # a second segment beside the first
     today: bool = False  # the cohort as it stands today, not at its quarter's close
     exits: bool = False  # what left the stages in the quarter, not what was opened in it
+    pipeline: int | None = None  # id; None asks for the one shown first
     notices: tuple[str, ...] = ()
 
     def query(self, **changes: object) -> str:
@@ -39,6 +40,8 @@ class Question:
         pairs: list[tuple[str, str]] = []
         if asked.quarter is not None:
             pairs.append(("q", asked.quarter))
+        if asked.pipeline is not None:
+            pairs.append(("pipeline", str(asked.pipeline)))
         if asked.segment != "all":
             pairs.append(("seg", asked.segment))
         if asked.unit != "per100":
@@ -59,7 +62,7 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
 
     `q` is a quarter's label, `seg` a segment's name; each dimension may also stand alone
     (`channel=inbound&product=Course`), as the picker's form sends it. `accepts` names what else
-    this page understands: "unit", "at", "vs", "cohort", "view".
+    this page understands: "pipeline", "unit", "at", "vs", "cohort", "view".
     """
     notices: list[str] = []
     known = {"q", "seg", *DIMENSIONS, *accepts}
@@ -83,6 +86,9 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
     if at and not (at.isascii() and at.isdecimal() and len(at) < 4):
         notices.append(_("There is no stage of that number; the worst one is shown."))
         at = ""
+    pipeline = _one(query, "pipeline") if "pipeline" in accepts else ""
+    if pipeline and not (pipeline.isascii() and pipeline.isdecimal() and len(pipeline) < 18):
+        pipeline = "0"  # nobody's
     segment = segment_name(parts)[:_SEGMENT_LENGTH]
     versus = _versus(_one(query, "vs") if "vs" in accepts else "", segment, notices)
     cohort = _one(query, "cohort") if "cohort" in accepts else ""
@@ -96,6 +102,7 @@ def question_from(query: Mapping[str, Sequence[str]], *, accepts: Sequence[str] 
         notices.append(_("Only the cohort changes after the close; what left a stage does not."))
     return Question(
         quarter=_one(query, "q")[:20] or None,
+        pipeline=int(pipeline) if pipeline else None,
         segment=segment,
         unit=unit if unit in UNITS else "per100",
         at=int(at) if at else None,
@@ -210,10 +217,38 @@ class Filters:
     segment: str
     segment_is_all: bool
     quarters: tuple[Choice, ...]  # newest first
+    pipeline: str  # its name, and
+    pipelines: tuple[Choice, ...]  # all to choose from; both empty where the company has one
     chips: tuple[Choice, ...]
     pickers: tuple[DimensionPicker, ...]
     notices: tuple[str, ...]
     hidden: tuple[tuple[str, str], ...]  # what the filter form carries along
+
+
+def pipeline_choices(
+    question: Question,
+    named: Mapping[int, str],
+    *,
+    address: Callable[[int | None], str] | None = None,
+) -> tuple[Choice, ...]:
+    """Each pipeline in the same quarter and segment; none to choose where there is but one.
+
+    The stages are others: none stays selected. `address` writes the query of a page that asks for
+    more than the question does: of a pipeline's id, or None for the one shown first.
+    """
+    if len(named) < 2:
+        return ()
+    first = next(iter(named))
+    write = address or (lambda pipeline: question.query(pipeline=pipeline, at=None))
+    return tuple(
+        Choice(
+            name,
+            write(None if pk == first else pk),
+            str(pk),
+            pk == (question.pipeline or first),
+        )
+        for pk, name in named.items()
+    )
 
 
 def filters_for(
@@ -222,9 +257,11 @@ def filters_for(
     quarters: Sequence[str],
     statuses: Mapping[str, str],
     segments: Sequence[str],
+    pipelines: Mapping[int, str] | None = None,
 ) -> Filters:
     """The filter row for a question. `quarters` are labels, oldest first; `segments` those that
-    have figures in the asked quarter; `statuses` gives a word to say beside a quarter's name."""
+    have figures in the asked quarter; `statuses` gives a word to say beside a quarter's name;
+    `pipelines` are all of the company by id, the one shown first first."""
     label = question.quarter or (quarters[-1] if quarters else "")
     at = quarters.index(label) if label in quarters else 0
     before = quarters[at - 1] if at > 0 else ""
@@ -254,6 +291,8 @@ def filters_for(
         ]
         pickers.append(DimensionPicker(dimension, dimension_text(dimension), tuple(choices)))
     hidden = [(k, v) for k, v in (("q", question.quarter or ""),) if v]
+    if question.pipeline is not None:
+        hidden.append(("pipeline", str(question.pipeline)))
     if question.unit != "per100":
         hidden.append(("unit", question.unit))
     if question.today:
@@ -264,12 +303,15 @@ def filters_for(
         Choice(formats.quarter(q), question.query(quarter=q), q, q == label, statuses.get(q, ""))
         for q in reversed(quarters)
     )
+    offered = pipeline_choices(question, pipelines or {})
     return Filters(
         quarter=formats.quarter(label) if label in quarters else label,
         compared=_("vs {quarter}").format(quarter=formats.quarter(before)) if before else "",
         segment=segment_text(question.segment),
         segment_is_all=question.segment == "all",
         quarters=listed,
+        pipeline=next((one.text for one in offered if one.current), ""),
+        pipelines=offered,
         chips=tuple(chips),
         pickers=tuple(pickers),
         notices=question.notices,

@@ -76,8 +76,11 @@ def stage_reasons(
     now: datetime,
     style: Style,
     pipeline_id: int | None = None,
+    pipeline: int | None = None,
 ) -> StageReasons | None:
     """The losses of stage `at`; None where the quarter has no such stage or no figures.
+
+    `pipeline` is what the links to deals say of it: None for the one shown first.
 
     ValueError for what is no segment's name.
     """
@@ -97,7 +100,7 @@ def stage_reasons(
     if not own or not 1 <= at <= len(own[0].stages):
         return None
     losses, usually = _losses(company, own, segment, at), _losses(company, before, segment, at)
-    writer = _Writer(losses, usually, quarter.label, segment, at, style)
+    writer = _Writer(losses, usually, quarter.label, segment, at, style, pipeline)
     stage = own[0].stages[at - 1]
     return StageReasons(
         stage=stage,
@@ -149,10 +152,18 @@ class _Writer:
     """From counts to lines; the names of reasons and competitors are read once."""
 
     def __init__(
-        self, now: _Losses, usual: _Losses, quarter: str, segment: str, at: int, style: Style
+        self,
+        now: _Losses,
+        usual: _Losses,
+        quarter: str,
+        segment: str,
+        at: int,
+        style: Style,
+        pipeline: int | None,
     ) -> None:
         self._now, self._usual = now, usual
         self._quarter, self._segment, self._at, self._style = quarter, segment, at, style
+        self._pipeline = pipeline
         reasons, competitors = set(now.reason.tolist()), set(now.competitor.tolist())
         self._reasons: Mapping[int, str] = dict(
             LostReason.objects.filter(pk__in=reasons).values_list("id", "detail")
@@ -165,7 +176,7 @@ class _Writer:
         self, *, level: str | None = None, reason: int | None = None, competitor: int | None = None
     ) -> str:
         drill = Drill("lost_at", at=self._at, level=level, reason=reason, competitor=competitor)
-        return drill.query(quarter=self._quarter, segment=self._segment)
+        return drill.query(quarter=self._quarter, segment=self._segment, pipeline=self._pipeline)
 
     def levels(self) -> tuple[ReasonLine, ...]:
         lines, none = [], _("No reason recorded").casefold()

@@ -141,7 +141,7 @@ def review_queues(
     kind: str = "",
     pipeline_id: int | None = None,
 ) -> ReviewQueues:
-    """What to review next in the default pipeline; with `kind` only in that way.
+    """What to review next in a pipeline, else in the one shown first; with `kind` only in that way.
 
     The number of queries does not grow with deals or places.
     """

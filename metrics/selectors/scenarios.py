@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
@@ -13,10 +12,10 @@ from metrics.calc.whatif import Changes, WhatIf, what_if
 from metrics.calc.whatif_ranking import levers_of
 from metrics.models import Scenario
 from metrics.selectors import wording
-from metrics.selectors.figures import default_pipeline, figures_by_segment
-from metrics.selectors.filters import segment_text
+from metrics.selectors.figures import figures_by_segment
+from metrics.selectors.filters import Question, segment_text
 from metrics.selectors.what_if_fields import lever_title, parameter, value_text
-from metrics.selectors.what_if_query import State, percent_written, state_from, written
+from metrics.selectors.what_if_query import State, joined, percent_written, state_from, written
 from metrics.selectors.what_if_result import empty_text, gain_lines
 from metrics.selectors.wording import Delta, Reading
 
@@ -37,6 +36,7 @@ class ScenarioRow:
     quarter: str
     segment: str
     quarter_text: str
+    pipeline_text: str  # empty where the company has one
     segment_text: str
     changes: tuple[str, ...]
     query: str
@@ -51,13 +51,27 @@ class ScenarioRow:
     lines: tuple[str, ...]
 
 
-def scenario_rows(
-    *, company: Company, reading: Reading, current: tuple[str, str, State] | None = None
-) -> tuple[ScenarioRow, ...]:
-    """All saved what-ifs, the newest change first. `current` is (quarter, segment, state) shown.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the simulator shows, which may be one of the saved what-ifs."""
 
-    Two queries, however many there are: the scenarios with their owners, and the snapshots of
-    their segments.
+    pipeline_id: int | None
+    quarter: str
+    segment: str
+    changes: Mapping[str, str]  # parameter -> value, as the address has them
+
+
+def scenario_rows(
+    *,
+    company: Company,
+    reading: Reading,
+    pipelines: Mapping[int, str],
+    current: Shown | None = None,
+) -> tuple[ScenarioRow, ...]:
+    """All saved what-ifs, the newest change first.
+
+    `pipelines` are the company's by id, the one shown first first. One query for the scenarios
+    with their owners, and one reading of the snapshots for each pipeline that one is about.
     """
     saved = tuple(
         Scenario.objects.filter(withdrawn_at=None)
@@ -66,13 +80,18 @@ def scenario_rows(
     )
     if not saved:
         return ()
-    found = figures_by_segment(
-        company=company,
-        segments=sorted({s.segment for s in saved}),
-        pipeline_id=default_pipeline(company=company),
+    found = {
+        pipeline_id: figures_by_segment(
+            company=company,
+            segments=sorted({s.segment for s in saved if s.pipeline_id == pipeline_id}),
+            pipeline_id=pipeline_id,
+        )
+        for pipeline_id in {s.pipeline_id for s in saved}
+    }
+    return tuple(
+        _row(one, found[one.pipeline_id][one.segment], reading, company, pipelines, current)
+        for one in saved
     )
-    here = (current[0], current[1], dict(current[2].pairs)) if current else None
-    return tuple(_row(one, found.get(one.segment, ()), reading, company, here) for one in saved)
 
 
 def scenario_of(*, scenario_id: int) -> Scenario | None:
@@ -103,7 +122,8 @@ def _row(
     history: Sequence[SegmentFigures],
     reading: Reading,
     company: Company,
-    here: tuple[str, str, Mapping[str, str]] | None,
+    pipelines: Mapping[int, str],
+    current: Shown | None,
 ) -> ScenarioRow:
     style = reading.style
     now = next((f for f in history if f.quarter == scenario.quarter), None)
@@ -125,9 +145,12 @@ def _row(
         lines = gain_lines(result, now, style)
     else:
         reason = result
-    pairs = [("q", scenario.quarter)]
-    if scenario.segment != "all":
-        pairs.append(("seg", scenario.segment))
+    asked = Question(
+        quarter=scenario.quarter,
+        pipeline=None if scenario.pipeline_id == next(iter(pipelines)) else scenario.pipeline_id,
+        segment=scenario.segment,
+    )
+    kept = Shown(scenario.pipeline_id, scenario.quarter, scenario.segment, dict(scenario.changes))
     owner = scenario.owner
     return ScenarioRow(
         id=scenario.pk,
@@ -139,10 +162,11 @@ def _row(
         quarter=scenario.quarter,
         segment=scenario.segment,
         quarter_text=formats.quarter(scenario.quarter),
+        pipeline_text=pipelines[scenario.pipeline_id] if len(pipelines) > 1 else "",
         segment_text=segment_text(scenario.segment),
         changes=change_texts(state.changes, now, reading),
-        query="?" + urlencode([*pairs, *state.pairs]),
-        current=here == (scenario.quarter, scenario.segment, dict(scenario.changes)),
+        query=joined(asked.query(), state),
+        current=kept == current,
         reason=reason,
         before=before,
         after=after,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
@@ -60,6 +61,14 @@ def pairs_of(changes: Changes) -> tuple[tuple[str, str], ...]:
         for position, share in sorted(changes.conversions.items())
     ]
     return tuple(pairs)
+
+
+def joined(query: str, state: State) -> str:
+    """The query string of a question with the changes behind it."""
+    changes = urlencode(state.pairs)
+    if not changes:
+        return query
+    return query + changes if query == "?" else f"{query}&{changes}"
 
 
 def written(value: float) -> str:

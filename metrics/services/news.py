@@ -23,7 +23,7 @@ from metrics.calc.segments import ALL
 from metrics.calc.types import StageFigures
 from metrics.models import DangerPoint, Experiment, ExperimentResult, SignOff
 from metrics.selectors.danger import stage_steps
-from metrics.selectors.figures import default_pipeline, figures_by_segment
+from metrics.selectors.figures import figures_by_segment
 from metrics.selectors.filters import Question, segment_parts
 from pipeline.models import ImportBatch, Material, Pipeline
 
@@ -157,9 +157,26 @@ def _danger(company: Company, now: datetime) -> int:
 
     Of all deals every stage is told, of a segment those that a danger point is open for.
     """
-    pipeline_id = default_pipeline(company=company)
-    if pipeline_id is None:
-        return 0
+    pipelines = Pipeline.objects.order_by("position", "id").values_list("id", "name", "retired_at")
+    named = {pk: name for pk, name, _retired in pipelines}
+    first = next(iter(named), None)
+    return sum(
+        _danger_of(
+            company,
+            pipeline_id=pk,
+            asked=None if pk == first else pk,
+            name=named[pk] if len(named) > 1 else "",
+            now=now,
+        )
+        for pk, _name, retired in pipelines
+        if retired is None
+    )
+
+
+def _danger_of(
+    company: Company, *, pipeline_id: int, asked: int | None, name: str, now: datetime
+) -> int:
+    """The stages in danger of one pipeline; `asked` and `name` are how it is told from others."""
     points = DangerPoint.objects.filter(pipeline_id=pipeline_id, state__in=OPEN)
     owners = {
         (segment, stage): owner_id
@@ -184,9 +201,11 @@ def _danger(company: Company, now: datetime) -> int:
                     kind="danger_worse",
                     key=_danger_key(pipeline_id, newest.quarter, stage.name, segment),
                     user_ids=[*_managers(), *([owner_id] if owner_id else [])],
-                    values=_danger_values(stage, following, newest.quarter, segment),
+                    values=_danger_values(stage, following, newest.quarter, segment, name),
                     path=_page(company, "funnel")
-                    + Question(quarter=newest.quarter, segment=segment, at=stage.position).query(),
+                    + Question(
+                        quarter=newest.quarter, pipeline=asked, segment=segment, at=stage.position
+                    ).query(),
                     now=now,
                 )
     return told
@@ -202,7 +221,7 @@ def _danger_key(pipeline_id: int, quarter: str, stage: str, segment: str) -> str
 
 
 def _danger_values(
-    stage: StageFigures, following: str, quarter: str, segment: str
+    stage: StageFigures, following: str, quarter: str, segment: str, pipeline: str
 ) -> dict[str, object]:
     values: dict[str, object] = {
         "stage": f"{stage.name} \N{RIGHTWARDS ARROW} {following}",
@@ -212,6 +231,8 @@ def _danger_values(
     }
     if segment != ALL:
         values["segment"] = segment_parts(segment)
+    if pipeline:
+        values["pipeline"] = pipeline
     return values
 
 

@@ -18,6 +18,7 @@ from accounts.services.audit import record_audit
 from metrics.models import Scenario
 from metrics.selectors.what_if_query import NAMES
 from pipeline import rules
+from pipeline.models import Pipeline
 from pipeline.services.history import NotFound, StaleVersion
 from pipeline.services.refusals import both_values, refuse
 
@@ -104,6 +105,7 @@ def overwrite_scenario(
         scenario = _locked(scenario_id)
         before = _asked(scenario)
         after = {
+            "pipeline_id": question.pipeline_id,
             "quarter": question.quarter,
             "segment": question.segment,
             "changes": question.changes,
@@ -111,6 +113,7 @@ def overwrite_scenario(
         if before == after:
             return scenario
         _refuse_stale(scenario, version, before, after)
+        scenario.pipeline_id = question.pipeline_id
         scenario.quarter, scenario.segment = question.quarter, question.segment
         scenario.changes = question.changes
         _changed(scenario, now)
@@ -212,12 +215,13 @@ def _refuse_stale(
     names = {
         "name": _("name"),
         "remark": _("remark"),
+        "pipeline_id": _("pipeline"),
         "quarter": _("quarter"),
         "segment": _("segment"),
         "changes": _("levers"),
     }
     differing = [
-        (names[field], _plain(before[field]), _plain(after[field]))
+        (names[field], _plain(field, before[field]), _plain(field, after[field]))
         for field in after
         if before[field] != after[field]
     ]
@@ -228,7 +232,9 @@ def _refuse_stale(
     )
 
 
-def _plain(value: Any) -> str:
+def _plain(field: str, value: Any) -> str:
+    if field == "pipeline_id":
+        return str(Pipeline.objects.values_list("name", flat=True).get(pk=value))
     if isinstance(value, dict):
         return ", ".join(f"{name}={text}" for name, text in value.items())
     return str(value)
@@ -253,6 +259,7 @@ def _saved(scenario: Scenario) -> None:
 
 def _asked(scenario: Scenario) -> dict[str, Any]:
     return {
+        "pipeline_id": scenario.pipeline_id,
         "quarter": scenario.quarter,
         "segment": scenario.segment,
         "changes": dict(scenario.changes),

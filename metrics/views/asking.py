@@ -1,7 +1,8 @@
 """What the pages of the figures share: from a request to its question, figures and links."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
@@ -14,7 +15,14 @@ from metrics.calc.calendar import Quarter
 from metrics.calc.types import SegmentFigures
 from metrics.charts import Chart
 from metrics.selectors import figures, wording
-from metrics.selectors.filters import Filters, Question, filters_for, question_from, segment_text
+from metrics.selectors.figures import Unread
+from metrics.selectors.filters import (
+    Filters,
+    Question,
+    filters_for,
+    question_from,
+    segment_text,
+)
 from metrics.selectors.wording import Reading
 
 
@@ -28,7 +36,7 @@ class Empty:
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A question with what the database says to it.
 
@@ -41,10 +49,18 @@ class Asked:
     filters: Filters
     reading: Reading
     quarters: tuple[str, ...]
-    figures: Mapping[str, tuple[SegmentFigures, ...]]  # by segment, oldest quarter first
+    unread: Unread | None  # None where there is nothing to read
+    pipelines: Mapping[int, str]  # of the company, the one shown first first
     pipeline_id: int | None = None
     calendar: tuple[Quarter, ...] = ()
     segments: tuple[str, ...] = ()
+
+    @cached_property
+    def figures(self) -> Mapping[str, tuple[SegmentFigures, ...]]:
+        """By segment, oldest quarter first; read when first asked for."""
+        known = set(self.quarters)
+        found = self.unread.read() if self.unread else {}
+        return {name: tuple(f for f in rows if f.quarter in known) for name, rows in found.items()}
 
     @property
     def history(self) -> tuple[SegmentFigures, ...]:
@@ -60,6 +76,33 @@ def style_of(request: HttpRequest) -> Style:
     )
 
 
+def no_such(question: Question, pipelines: Mapping[int, str]) -> bool:
+    """Does the address name a pipeline that this company does not have?"""
+    return question.pipeline is not None and question.pipeline not in pipelines
+
+
+def pipeline_name(question: Question, pipelines: Mapping[int, str]) -> str:
+    """The name of the asked pipeline; "" for the one that is shown first, which needs none."""
+    return "" if question.pipeline is None else pipelines[question.pipeline]
+
+
+def with_pipeline(question: Question, pipelines: Mapping[int, str]) -> tuple[Question, int | None]:
+    """The question with a pipeline that exists, and that pipeline's id.
+
+    `pipelines` are the company's, the one shown first first. The question names none where that
+    one is meant, however it was asked for; one that is not there is said in a notice. The id is
+    None while the company has no pipeline.
+    """
+    first = next(iter(pipelines), None)
+    asked = question.pipeline
+    if asked is None or asked == first:
+        return replace(question, pipeline=None), first
+    if no_such(question, pipelines):
+        told = (*question.notices, _("There is no such pipeline; the first one is shown."))
+        return replace(question, pipeline=None, notices=told), first
+    return question, asked
+
+
 def ask(
     request: HttpRequest,
     *,
@@ -68,23 +111,24 @@ def ask(
     query: QueryDict | None = None,
     last: int | None = None,
 ) -> Asked:
-    """Read the query string and fetch the figures of its segment, and of that segment's `parts`.
+    """Read the query string, and name the figures of its segment and of that segment's `parts`.
 
-    One reading of the snapshots for all of them: of every quarter, or of the `last` so many up
-    to the asked one. `query` stands in for the request's own where an action draws the page that
-    asked for it.
+    One reading of the snapshots for all of them, when they are first asked for: of every quarter,
+    or of the `last` so many up to the asked one. `query` stands in for the request's own where an
+    action draws the page that asked for it.
     """
     company = request.company  # type: ignore[attr-defined]
     style = style_of(request)
     asked_for = request.GET if query is None else query
-    question = question_from(dict(asked_for.lists()), accepts=accepts)
-    pipeline_id = figures.default_pipeline(company=company)
+    question = question_from(dict(asked_for.lists()), accepts=("pipeline", *accepts))
+    pipelines = figures.pipelines_of(company=company)
+    question, pipeline_id = with_pipeline(question, pipelines)
     statuses = figures.statuses_of(company=company, pipeline_id=pipeline_id)
     quarters = tuple(statuses)
     labels = tuple(q.label for q in quarters)
     wanted = question.quarter or (labels[-1] if labels else "")
     upto = labels[: labels.index(wanted) + 1] if wanted in labels else ()
-    found: Mapping[str, tuple[SegmentFigures, ...]] = {}
+    unread: Unread | None = None
     segments: tuple[str, ...] = ()
     if upto:
         segments = figures.segments_of(
@@ -93,14 +137,13 @@ def ask(
         names = {question.segment, *parts(question.segment)}
         if question.versus:
             names.add(question.versus)
-        found = figures.figures_by_segment(
+        unread = figures.unread_figures(
             company=company,
             segments=sorted(names),
             upto=quarters[len(upto) - 1].start if last else None,
             since=quarters[max(0, len(upto) - last)].start if last else None,
             pipeline_id=pipeline_id,
         )
-    known = set(upto)
     return Asked(
         question=question,
         filters=filters_for(
@@ -108,12 +151,12 @@ def ask(
             quarters=labels,
             statuses={q.label: wording.status_word(status) for q, status in statuses.items()},
             segments=segments,
+            pipelines=pipelines,
         ),
         reading=Reading(style, company.velocity_number, company.velocity_cycle),
         quarters=upto,
-        figures={
-            name: tuple(f for f in rows if f.quarter in known) for name, rows in found.items()
-        },
+        unread=unread,
+        pipelines=pipelines,
         pipeline_id=pipeline_id,
         calendar=quarters[: len(upto)],
         segments=segments,

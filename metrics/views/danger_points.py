@@ -17,13 +17,14 @@ from accounts.permissions import allows
 from accounts.roles import Role
 from metrics.calc.danger_states import STATES
 from metrics.forms.danger_points import DangerOpenForm
+from metrics.selectors import figures
 from metrics.selectors.agenda_question import AgendaQuestion, agenda_question
 from metrics.selectors.danger_agenda import Agenda, danger_agenda
 from metrics.selectors.danger_opening import Opening, opening
 from metrics.selectors.danger_words import possible_owners, state_text
 from metrics.selectors.filters import Choice, Question, question_from, segment_text
 from metrics.services.danger_points import open_danger_point
-from metrics.views.asking import style_of
+from metrics.views.asking import style_of, with_pipeline
 from pipeline.exports import Value, write_csv
 from pipeline.views import answers
 from pipeline.views.deal_asking import query_lists
@@ -93,7 +94,12 @@ def _context(request: HttpRequest, asked: AgendaQuestion) -> dict[str, object]:
             (
                 row,
                 open_url
-                + Question(quarter=row.quarter, segment=row.segment_name, at=row.at).query(),
+                + Question(
+                    quarter=row.quarter,
+                    pipeline=row.pipeline,
+                    segment=row.segment_name,
+                    at=row.at,
+                ).query(),
             )
             for row in agenda.unopened
         ],
@@ -130,14 +136,14 @@ def danger_export(request: HttpRequest) -> HttpResponse:
     """The agenda as CSV: the same rows in the same order, the ended ones last."""
     agenda = _agenda(request, agenda_question(query_lists(request.GET)))
     headings = (
-        "rank", "stage", "segment", "state", "owner", "due_on", "overdue", "opened_quarter",
-        "quarter", "advanced", "lost_at", "conversion", "chance_worse", "verdict",
+        "rank", "pipeline", "stage", "segment", "state", "owner", "due_on", "overdue",
+        "opened_quarter", "quarter", "advanced", "lost_at", "conversion", "chance_worse", "verdict",
         "worth_of_one_more", "expected_loss", "findings",
     )  # fmt: skip
     rows: list[tuple[Value, ...]] = [
         (
-            row.rank, row.stage, row.segment_name, row.state.value, row.owner, row.due_on,
-            row.due is not None and row.due.overdue, row.opened_quarter, row.quarter,
+            row.rank, row.pipeline_name, row.stage, row.segment_name, row.state.value, row.owner,
+            row.due_on, row.due is not None and row.due.overdue, row.opened_quarter, row.quarter,
             row.advanced, row.lost_at, _exact(row.conversion), _exact(row.chance_worse),
             row.verdict, _exact(row.worth), _exact(row.expected_loss), row.findings_count,
         )
@@ -159,8 +165,11 @@ def _exact(value: float | None) -> str | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def danger_open(request: HttpRequest) -> HttpResponse:
     """Take a danger point on; one that is worked on already is shown instead."""
-    question = question_from(_asked(request), accepts=("at",))
     company = request.company  # type: ignore[attr-defined]
+    question, _pipeline = with_pipeline(
+        question_from(_asked(request), accepts=("pipeline", "at")),
+        figures.pipelines_of(company=company),
+    )
     found = opening(company=company, question=question)
     if request.method != "POST" and found.standing_id is not None:
         return _go(request, found.standing_id, existed=True)

@@ -11,7 +11,9 @@ def chart_response(
 ) -> HttpResponse:
     """CSV or SVG of a chart; 404 where this question has no such chart or no drawing."""
     company = request.company  # type: ignore[attr-defined]
-    caption = f"{company.name} · {asked.filters.segment} · {asked.filters.quarter}"
+    filters = asked.filters
+    told = (company.name, filters.pipeline, filters.segment, filters.quarter)
+    caption = " · ".join(one for one in told if one)
     quarter = asked.quarters[-1] if asked.quarters else "none"
     return file_response(request, chart, kind=kind, caption=caption, named=quarter)
 

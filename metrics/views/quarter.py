@@ -70,7 +70,7 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
     here = address(request, "quarter", label=label)
     kept = query_of(asked.kept)
     query = query_of((*asked.kept, ("seg", segment)))
-    at = query_of((("q", label), ("seg", segment)))
+    at = query_of((("q", label), *asked.kept, ("seg", segment)))
     context: dict[str, object] = {
         "page": page,
         "empty": None
@@ -106,10 +106,9 @@ def quarter(request: HttpRequest, label: str) -> HttpResponse:
         "quarter_url": here,
         "query": query.removeprefix("?"),
         "version_query": query + ("&" if query else "?"),
-        # Those pages show the first pipeline alone.
-        "velocity_url": "" if asked.pipeline else address(request, "velocity") + at,
-        "funnel_url": "" if asked.pipeline else address(request, "funnel") + at,
-        "list_url": address(request, "quarter_list") + query_of((("seg", segment),)),
+        "velocity_url": address(request, "velocity") + at,
+        "funnel_url": address(request, "funnel") + at,
+        "list_url": address(request, "quarter_list") + query,
         "restatements_url": address(request, "quarter_restatements", label=label) + query,
         "sign_off_url": address(request, "quarter_sign_off", label=label) + kept,
         "review_url": address(request, "quarter_review", label=label) + kept,
@@ -127,11 +126,11 @@ def _last_day(asked: OneQuarter) -> date:
 def _compare(request: HttpRequest, asked: OneQuarter) -> str:
     """This quarter against the one before it, or after it where it is the first."""
     other = asked.before or asked.after
-    if other is None or asked.pipeline:
+    if other is None:
         return ""
     first, second = sorted([asked.quarter, other], key=lambda q: q.start)
     return address(request, "quarter_compare") + query_of(
-        (("a", first.label), ("b", second.label), ("seg", asked.question.segment))
+        (("a", first.label), ("b", second.label), *asked.kept, ("seg", asked.question.segment))
     )
 
 

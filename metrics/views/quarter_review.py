@@ -71,7 +71,7 @@ def quarter_review(request: HttpRequest, label: str) -> HttpResponse:
         "sections": sections,
         "written": written,
         "quarter_url": address(request, "quarter", label=label) + kept,
-        "list_url": address(request, "quarter_list"),
+        "list_url": address(request, "quarter_list") + kept,
         "definitions_url": address(request, "definitions"),
         "edit_url": address(request, "quarter_review_edit", label=label) + kept
         if may(request, PERMISSION)

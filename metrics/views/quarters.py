@@ -19,14 +19,14 @@ from metrics.selectors.marks import Mark, flags, mark_lines, marks_of
 from metrics.selectors.quarters_definitions import changes_over_time
 from metrics.selectors.quarters_export import quarter_table
 from metrics.selectors.quarters_list import quarter_list as rows_of
-from metrics.selectors.quarters_picker import query_of, segment_picker, side_by_side_chip
+from metrics.selectors.quarters_picker import kept_of, query_of, segment_picker, side_by_side_chip
 from metrics.selectors.quarters_versions import (
     definitions_by_quarter,
     every_segment,
     signatures,
     versions_by_quarter,
 )
-from metrics.views.asking import Empty, style_of
+from metrics.views.asking import Empty, style_of, with_pipeline
 from metrics.views.quarters_asking import address, drawn
 from metrics.views.quarters_charts import multiples
 from pipeline.exports import write_csv
@@ -37,6 +37,7 @@ class _Asked:
     """What the address asks, and where its figures come from."""
 
     question: Question
+    pipelines: dict[int, str]
     pipeline_id: int | None
     quarters: tuple[Quarter, ...]
     names: tuple[str, ...]  # the segment, or the two that stand side by side
@@ -58,10 +59,13 @@ def _none_yet(request: HttpRequest) -> Empty:
 
 def _asked(request: HttpRequest) -> _Asked:
     company = request.company  # type: ignore[attr-defined]
-    question = question_from(dict(request.GET.lists()), accepts=("vs",))
-    pipeline_id = figures.default_pipeline(company=company)
+    pipelines = figures.pipelines_of(company=company)
+    question, pipeline_id = with_pipeline(
+        question_from(dict(request.GET.lists()), accepts=("pipeline", "vs")), pipelines
+    )
     return _Asked(
         question=question,
+        pipelines=pipelines,
         pipeline_id=pipeline_id,
         quarters=figures.quarters_of(company=company, pipeline_id=pipeline_id),
         names=(question.segment, *((question.versus,) if question.versus else ())),
@@ -105,7 +109,7 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
             _("{segment} has no deal in any quarter.").format(
                 segment=segment_text(asked.question.segment)
             ),
-            here,
+            here + query_of(kept_of(asked.question)),
             _("Show all deals"),
         )
     happened: tuple[Mark, ...] = ()
@@ -115,23 +119,27 @@ def quarter_list(request: HttpRequest) -> HttpResponse:
         )
     segments = every_segment(company=company, pipeline_id=asked.pipeline_id)
     question = asked.question
-    told = query_of((("seg", question.segment), ("vs", question.versus)))
-    beside: Choice | None = side_by_side_chip(question, segments)
+    kept, of = kept_of(question), ("seg", question.segment)
+    told = query_of((*kept, of, ("vs", question.versus)))
+    beside: Choice | None = side_by_side_chip(question, segments, kept)
     context: dict[str, object] = {
         "page": None if empty else page,
         "empty": empty,
-        "picker": segment_picker(question=question, segments=segments),
+        "picker": segment_picker(
+            question=question, segments=segments, kept=kept, pipelines=asked.pipelines
+        ),
         "beside": beside,
-        "alone": query_of((("seg", question.segment),)) if question.versus else "",
+        "alone": query_of((*kept, of)) if question.versus else "",
         "charts": multiples(page, flags(happened, asked.quarters, style))
         if page and not empty
         else (),
         "marks": mark_lines(happened, asked.quarters, style),
         "changes": changes_over_time(asked.quarters, read["definitions"], style),  # type: ignore[arg-type]
         "page_url": here,
-        "query": query_of((("seg", question.segment),)).removeprefix("?"),
+        "query": query_of((*kept, of)).removeprefix("?"),
+        "kept": query_of(kept),
         "csv_url": address(request, "quarter_export") + told,
-        "compare_url": address(request, "quarter_compare") + query_of((("seg", question.segment),)),
+        "compare_url": address(request, "quarter_compare") + query_of((*kept, of)),
         "definitions_url": address(request, "definitions"),
     }
     return drawn(request, "metrics/quarter_list.html", context)

@@ -13,12 +13,13 @@ from accounts.errors import Missing
 from metrics.calc.calendar import Quarter
 from metrics.selectors import figures
 from metrics.selectors.filters import Question, question_from
+from metrics.selectors.quarters_picker import kept_of
 from metrics.selectors.quarters_versions import (
     Version,
     quarter_by_label,
     versions_by_quarter,
 )
-from pipeline.models import Pipeline
+from metrics.views.asking import no_such, pipeline_name, with_pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,7 @@ class OneQuarter:
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """What every link to a page of this quarter carries along."""
-        return (("pipeline", str(self.pipeline_id)),) if self.pipeline else ()
-
-
-def _pipeline(request: HttpRequest) -> tuple[int | None, str]:
-    """The pipeline that the address asks for, with its name; without, the one shown first."""
-    company = request.company  # type: ignore[attr-defined]
-    first, given = figures.default_pipeline(company=company), request.GET.get("pipeline", "")
-    if not given or given == str(first):
-        return first, ""
-    known = given.isascii() and given.isdecimal() and len(given) < 18
-    name = Pipeline.objects.filter(pk=given).values_list("name", flat=True).first() if known else ""
-    if not name:
-        raise Missing(_("There is no such pipeline."))
-    return int(given), name
+        return kept_of(self.question)
 
 
 def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()) -> OneQuarter:
@@ -68,8 +56,11 @@ def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()
         Missing: this company has no quarter of that name, or no such pipeline.
     """
     company = request.company  # type: ignore[attr-defined]
-    question = question_from(dict(request.GET.lists()), accepts=("pipeline", *accepts))
-    pipeline_id, pipeline = _pipeline(request)
+    asked = question_from(dict(request.GET.lists()), accepts=("pipeline", *accepts))
+    pipelines = figures.pipelines_of(company=company)
+    if no_such(asked, pipelines):
+        raise Missing(_("There is no such pipeline."))
+    question, pipeline_id = with_pipeline(asked, pipelines)
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     place = quarter_by_label(quarters, label)
     if place is None:
@@ -89,7 +80,7 @@ def one_quarter(request: HttpRequest, label: str, *, accepts: Sequence[str] = ()
         after=quarters[place + 1] if place + 1 < len(quarters) else None,
         versions=versions[quarter.start],
         quarters=quarters,
-        pipeline=pipeline,
+        pipeline=pipeline_name(question, pipelines),
     )
 
 

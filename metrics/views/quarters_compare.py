@@ -15,13 +15,13 @@ from metrics.selectors.filters import Choice, Question, question_from, segment_t
 from metrics.selectors.quarters_between import between, in_order
 from metrics.selectors.quarters_compare import comparison
 from metrics.selectors.quarters_definitions import differences, velocity_differs
-from metrics.selectors.quarters_picker import query_of, segment_picker
+from metrics.selectors.quarters_picker import kept_of, query_of, segment_picker
 from metrics.selectors.quarters_versions import (
     definitions_by_quarter,
     every_segment,
     quarter_by_label,
 )
-from metrics.views.asking import Empty, style_of
+from metrics.views.asking import Empty, style_of, with_pipeline
 from metrics.views.quarters_asking import address, drawn
 
 _CHANNELS = ("channel=inbound", "channel=outbound", "channel=unknown")
@@ -60,22 +60,26 @@ def quarter_compare(request: HttpRequest) -> HttpResponse:
     """The page: `a` and `b` are labels in any order, `seg` the deals."""
     company = request.company  # type: ignore[attr-defined]
     style = style_of(request)
-    question = question_from(dict(request.GET.lists()), accepts=("a", "b"))
-    pipeline_id = figures.default_pipeline(company=company)
+    pipelines = figures.pipelines_of(company=company)
+    question, pipeline_id = with_pipeline(
+        question_from(dict(request.GET.lists()), accepts=("pipeline", "a", "b")), pipelines
+    )
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     pair = _pair(quarters, request.GET.get("a", "").strip(), request.GET.get("b", "").strip())
     here = address(request, "quarter_compare")
     context: dict[str, object] = {
         "page_url": here,
-        "list_url": address(request, "quarter_list"),
+        "list_url": address(request, "quarter_list") + query_of(kept_of(question)),
         "definitions_url": address(request, "definitions"),
         "picker": segment_picker(
             question=question,
             segments=every_segment(company=company, pipeline_id=pipeline_id),
-            kept=_kept(pair),
+            kept=(*kept_of(question), *_kept(pair)),
+            pipelines=pipelines,
         ),
         "choices": tuple(_choices(quarters, one) for one in (pair.first, pair.second)),
         "segment": question.segment,
+        "pipeline": question.pipeline,
         "empty": Empty(_("Nothing to compare"), pair.said) if pair.said else None,
     }
     if pair.first is not None and pair.second is not None:
@@ -124,7 +128,7 @@ def _found(
                 segment=segment_text(segment), quarter=formats.quarter(missing.label)
             ),
             address(request, "quarter_compare")
-            + query_of((("a", first.label), ("b", second.label))),
+            + query_of((*kept_of(question), ("a", first.label), ("b", second.label))),
             _("Compare all deals"),
         )
     differing = differences(*definitions, style)
@@ -149,7 +153,7 @@ def _found(
         "second": formats.quarter(second.label),
         "first_url": address(request, "quarter", label=first.label),
         "second_url": address(request, "quarter", label=second.label),
-        "query": query_of((("seg", segment),)),
+        "query": query_of((*kept_of(question), ("seg", segment))),
     }
 
 

@@ -1,7 +1,7 @@
 """Reviews: what to look at next, those that there are, and their answers as a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from io import BytesIO
 
@@ -17,6 +17,9 @@ from accounts.access import company_view
 from accounts.actors import Actor
 from metrics.models import Review
 from metrics.permissions import GUIDE_MANAGE, REVIEW_RECORD
+from metrics.selectors import figures
+from metrics.selectors.filters import Choice, Question, pipeline_choices, question_from
+from metrics.selectors.quarters_picker import kept_of
 from metrics.selectors.review_list import (
     ReviewFilter,
     ReviewList,
@@ -27,6 +30,7 @@ from metrics.selectors.review_list import (
 )
 from metrics.selectors.review_queue import ReviewQueues, review_queues
 from metrics.selectors.review_words import KINDS, Word, kind_word, state_word
+from metrics.views.asking import with_pipeline
 from pipeline.exports import write_csv
 from pipeline.views import answers
 from pipeline.views.deal_asking import deal_prefix, may, query_lists, tidied
@@ -74,6 +78,8 @@ class ListPage:
     url: str
     asked: ReviewFilter
     notices: tuple[str, ...]
+    pipelines: tuple[Choice, ...]  # that the proposals may be of; none where there is one
+    pipeline: int | None  # None for the one shown first
     tabs: tuple[Tab, ...]
     kinds: tuple[Tab, ...]
     states: tuple[Tab, ...]
@@ -95,6 +101,9 @@ def _page(request: HttpRequest, query: Mapping[str, Sequence[str]]) -> ListPage:
     told = dict(query)
     listed = (list(told.pop("view", [])) or [""])[-1] == "done"
     number = (list(told.pop("page", [])) or ["1"])[-1]
+    question, pipelines = Question(), {}
+    if not listed:  # the reviews so far are of all pipelines
+        question = question_from({"pipeline": told.pop("pipeline", ())}, accepts=("pipeline",))
     asked, notices = review_filter(told)
     url = here(request, "review_list")
     company = request.company  # type: ignore[attr-defined]
@@ -104,8 +113,16 @@ def _page(request: HttpRequest, query: Mapping[str, Sequence[str]]) -> ListPage:
         readable = number.isascii() and number.isdecimal() and len(number) < 8
         found = review_list(asked=asked, style=style, page=int(number) if readable else 1)
     else:
-        queues = review_queues(company=company, now=timezone.now(), style=style, kind=asked.kind)
-    view = (("view", "done"),) if listed else ()
+        pipelines = figures.pipelines_of(company=company)
+        question, pipeline_id = with_pipeline(question, pipelines)
+        queues = review_queues(
+            company=company,
+            now=timezone.now(),
+            style=style,
+            kind=asked.kind,
+            pipeline_id=pipeline_id,
+        )
+    view = (("view", "done"),) if listed else kept_of(question)
 
     def at(page: int) -> str:
         return url + asked.query([*view, ("page", str(page))])
@@ -113,7 +130,13 @@ def _page(request: HttpRequest, query: Mapping[str, Sequence[str]]) -> ListPage:
     return ListPage(
         url=url,
         asked=asked,
-        notices=notices,
+        notices=(*notices, *question.notices),
+        pipelines=pipeline_choices(
+            question,
+            pipelines,
+            address=lambda one: asked.query(kept_of(replace(question, pipeline=one))),
+        ),
+        pipeline=question.pipeline,
         tabs=(
             Tab(
                 _("What to look at next"),

@@ -11,7 +11,6 @@ from accounts.actors import Actor
 from accounts.errors import DomainError
 from metrics.forms.scenarios import ScenarioForm, VersionForm
 from metrics.models import Scenario
-from metrics.selectors.figures import default_pipeline
 from metrics.selectors.scenarios import change_texts, scenario_of
 from metrics.services.scenarios import (
     Question,
@@ -59,7 +58,7 @@ def scenario_add(request: HttpRequest) -> HttpResponse:
                 now=timezone.now(),
                 name=form.cleaned_data["name"],
                 remark=form.cleaned_data["remark"],
-                question=_question(request, found),
+                question=_question(found),
             )
         except DomainError as refusal:
             form.add_error(None, refusal.sentence)
@@ -119,7 +118,7 @@ def scenario_overwrite(request: HttpRequest, scenario_id: int) -> HttpResponse:
             by=_actor(request),
             now=timezone.now(),
             scenario_id=scenario_id,
-            question=_question(request, found),
+            question=_question(found),
             version=_version(request),
         )
     except DomainError as refusal:
@@ -180,9 +179,9 @@ def _version(request: HttpRequest) -> int:
     return int(form.cleaned_data["version"]) if form.is_valid() else -1
 
 
-def _question(request: HttpRequest, found: Simulated) -> Question:
+def _question(found: Simulated) -> Question:
     """What the simulator shows, as a scenario keeps it; DomainError where that is nothing."""
-    pipeline_id = default_pipeline(company=request.company)  # type: ignore[attr-defined]
+    pipeline_id = found.asked.pipeline_id
     if found.now is None or pipeline_id is None or found.state.errors:
         raise DomainError(_("This what-if cannot be kept. Correct its values first."))
     if not found.state.pairs:

@@ -29,7 +29,7 @@ from metrics.selectors.voices import (
     voices_file_rows,
     voices_headings,
 )
-from metrics.views.asking import Empty, style_of
+from metrics.views.asking import Empty, style_of, with_pipeline
 from metrics.views.reviews import here
 from pipeline.exports import Value, write_csv
 from pipeline.views.deal_asking import deal_prefix
@@ -46,13 +46,16 @@ class _Asked:
     quarters: tuple[Quarter, ...]
     chosen: tuple[Quarter, ...]
     period: LostPeriod
+    pipelines: dict[int, str]
     pipeline_id: int | None
 
 
 def _asked(request: HttpRequest) -> _Asked:
     company = request.company  # type: ignore[attr-defined]
-    question = question_from(dict(request.GET.lists()))
-    pipeline_id, now = figures.default_pipeline(company=company), timezone.now()
+    pipelines, now = figures.pipelines_of(company=company), timezone.now()
+    question, pipeline_id = with_pipeline(
+        question_from(dict(request.GET.lists()), accepts=("pipeline",)), pipelines
+    )
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     chosen = quarters[-RECENT:]
     if question.quarter is not None:
@@ -74,7 +77,7 @@ def _asked(request: HttpRequest) -> _Asked:
         notices = (*question.notices, _("There is no segment of that name."))
         question = replace(question, segment="all", notices=notices)
         period = lost("all")
-    return _Asked(question, quarters, chosen, period, pipeline_id)
+    return _Asked(question, quarters, chosen, period, pipelines, pipeline_id)
 
 
 def _filters(request: HttpRequest, asked: _Asked) -> Filters:
@@ -86,7 +89,13 @@ def _filters(request: HttpRequest, asked: _Asked) -> Filters:
         segments = figures.segments_of(
             company=company, quarter=asked.chosen[-1], pipeline_id=asked.pipeline_id
         )
-    filters = filters_for(question=asked.question, quarters=labels, statuses={}, segments=segments)
+    filters = filters_for(
+        question=asked.question,
+        quarters=labels,
+        statuses={},
+        segments=segments,
+        pipelines=asked.pipelines,
+    )
     together = asked.question.quarter is None
     recent = Choice(_recent_text(asked), asked.question.query(quarter=None), "", together)
     single = tuple(

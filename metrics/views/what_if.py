@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -18,9 +18,9 @@ from accounts.permissions import allows
 from accounts.roles import Role
 from metrics.calc.types import SegmentFigures
 from metrics.selectors.filters import Filters
-from metrics.selectors.scenarios import ScenarioRow, scenario_rows
+from metrics.selectors.scenarios import ScenarioRow, Shown, scenario_rows
 from metrics.selectors.what_if_page import WhatIfPage, what_if_page
-from metrics.selectors.what_if_query import NAMES, State, state_from
+from metrics.selectors.what_if_query import NAMES, State, joined, state_from
 from metrics.views.asking import Asked, ask, empty_state, export_links
 from metrics.views.exporting import chart_response
 from metrics.views.what_if_charts import what_if_charts
@@ -60,14 +60,6 @@ def simulated(request: HttpRequest) -> Simulated:
     now = history[-1] if found else None
     state = state_from(dict(request.GET.lists()), now=now, style=asked.reading.style)
     return Simulated(asked, now, state)
-
-
-def joined(query: str, state: State) -> str:
-    """The query string of a question with the changes behind it."""
-    changes = urlencode(state.pairs)
-    if not changes:
-        return query
-    return query + changes if query == "?" else f"{query}&{changes}"
 
 
 def page_url(request: HttpRequest) -> str:
@@ -131,7 +123,13 @@ def _read(
     rows = scenario_rows(
         company=request.company,  # type: ignore[attr-defined]
         reading=found.asked.reading,
-        current=(found.quarter, found.asked.question.segment, found.state),
+        pipelines=found.asked.pipelines,
+        current=Shown(
+            found.asked.pipeline_id,
+            found.quarter,
+            found.asked.question.segment,
+            dict(found.state.pairs),
+        ),
     )
     return page, rows
 
@@ -177,6 +175,7 @@ def _carrying(filters: Filters, state: State) -> Filters:
     return replace(
         filters,
         quarters=tuple(replace(c, href=joined(c.href, state)) for c in filters.quarters),
+        pipelines=tuple(replace(c, href=joined(c.href, state)) for c in filters.pipelines),
         chips=tuple(replace(c, href=joined(c.href, state)) for c in filters.chips),
         hidden=(*filters.hidden, *state.pairs),
     )

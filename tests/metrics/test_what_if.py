@@ -34,7 +34,7 @@ STYLE = Style("en", "EUR")
 HX = {"HX-Request": "true"}
 FROM_FORM = {**HX, "HX-Source": "form#simulator"}
 V = 2500 / 3
-QUERIES = 17  # session, user, member, question and figures, scenarios with figures, frame
+QUERIES = 16  # session, user, member, question and figures, scenarios with figures, frame
 
 
 @pytest.fixture
