@@ -16,7 +16,8 @@ class Sent:
     url: str
     page: str  # the name of the page that it goes to
     values: dict[str, list[str]] = field(default_factory=dict)  # as it stands there, filled
-    numbers: set[str] = field(default_factory=set)  # the fields that hold or offer a number
+    # The fields that hold or offer a number, and what a select offers.
+    numbers: dict[str, set[int]] = field(default_factory=dict)
 
 
 class _Reader(HTMLParser):
@@ -69,7 +70,7 @@ class _Reader(HTMLParser):
             for name, value in parse_qsl(urlsplit(href).query):
                 sent.values.setdefault(name, []).append(value)
                 if value.isdecimal():
-                    sent.numbers.add(name)
+                    sent.numbers.setdefault(name, set())
 
     def _input(self, tag: str, given: dict[str, str]) -> None:
         kind = given.get("type", "submit" if tag == "button" else "text")
@@ -94,7 +95,9 @@ class _Reader(HTMLParser):
         if chosen or (not values and value and not typed and "type" not in given):
             values[:] = [value] if not chosen else [*values, value]
         if value.isdecimal() and not typed:
-            sent.numbers.add(name)
+            offered = sent.numbers.setdefault(name, set())
+            if self._select:
+                offered.add(int(value))
 
 
 _TYPED = {"number": "1", "date": "2026-05-19", "time": "10:00", "email": "a@b.example", "file": ""}
