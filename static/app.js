@@ -1,6 +1,10 @@
 // What every page needs: toast, copy link, print, busy state, theme without a reload.
 // Only delegated listeners, so that swapped fragments need no start-up of their own.
 
+// htmx puts its start off to a moment after the page has loaded: a key or a click until then would
+// leave the page where a dialog was meant. A second start finds nothing to do.
+document.addEventListener("DOMContentLoaded", () => globalThis.htmx?.initialize());
+
 const toast = document.querySelector(".toast");
 let leaving;
 

@@ -117,3 +117,17 @@ def test_a_day_by_a_few_keys(met_yesterday: Workspace, person: Any) -> None:  # 
             ("They decide in May", "meeting"),
         ]
     assert rep.window.problems() == []
+
+
+def test_a_key_pressed_as_soon_as_the_page_is_there(floor: Workspace, person: Any) -> None:  # noqa: F811
+    """What is put off "until there is time" is put off for good here, as on a busy phone."""
+    rep = person(Role.REP, "keyboard")
+    rep.page.add_init_script(
+        "const later = setTimeout;"
+        "window.setTimeout = (what, ms, ...more) => later(what, ms ?? 60000, ...more)"
+    )
+    rep.page.goto("/w/alpha/velocity/")
+    rep.page.keyboard.press("n")
+    rep.form("Log what was said").wait_for()
+    assert rep.page.url.endswith("/w/alpha/velocity/")
+    assert rep.window.problems() == []
