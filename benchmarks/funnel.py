@@ -24,7 +24,7 @@ WHEN = {
     "elsewhere": "asked before in another process",
     "cold": "the same as the first page of a new process",
     "changed": "asked before, then something changed and the worker prepared the page",
-    "first": "never asked before within a day: whoever asks waits for the page to be made",
+    "first": "not asked for within a week: whoever asks waits for the page to be made",
 }
 UNPROMISED = {"first"}
 

@@ -29,7 +29,7 @@ from accounts.selectors.memberships import membership_for
 from accounts.tenancy.context import company_context, user_context
 
 PLACES = 16  # of a company: more pages than that are not made ahead
-_SECONDS = 24 * 3600  # who looked yesterday looks today
+_SECONDS = 7 * 24 * 3600  # who looked on Friday looks on Monday, and weekly ones too
 log = structlog.get_logger()
 
 

@@ -55,10 +55,11 @@ _ANCHORS = {
 }
 
 
-def drill_words(*, found: FoundDeals, quarter: str, style: Style) -> DrillWords:
-    """The words of a list. `quarter` is the label that was asked for."""
+def drill_words(*, found: FoundDeals, quarter: str, style: Style, pipeline: str = "") -> DrillWords:
+    """The words of a list. `quarter` is the label that was asked for, `pipeline` the name where one
+    has to be named."""
     asked = found.asked
-    where = formats.quarter(quarter)
+    where = formats.quarter(quarter, pipeline)
     what = _names()[asked.figure].format(stage=found.stage, quarter=where)
     parts = [what, *_narrowing(found)]
     if found.segment != "all":

@@ -77,10 +77,12 @@ def stage_reasons(
     style: Style,
     pipeline_id: int | None = None,
     pipeline: int | None = None,
+    pipeline_name: str = "",
 ) -> StageReasons | None:
     """The losses of stage `at`; None where the quarter has no such stage or no figures.
 
-    `pipeline` is what the links to deals say of it: None for the one shown first.
+    `pipeline` is what the links to deals say of it, and `pipeline_name` what the title does: None
+    and "" for the one shown first.
 
     ValueError for what is no segment's name.
     """
@@ -106,7 +108,7 @@ def stage_reasons(
         stage=stage,
         title=_("Lost at {stage} in {quarter}: {deals}").format(
             stage=stage,
-            quarter=formats.quarter(quarter.label),
+            quarter=formats.quarter(quarter.label, pipeline_name),
             deals=wording.deals(len(losses.level), style),
         ),
         total=len(losses.level),

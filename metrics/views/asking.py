@@ -86,6 +86,11 @@ def pipeline_name(question: Question, pipelines: Mapping[int, str]) -> str:
     return "" if question.pipeline is None else pipelines[question.pipeline]
 
 
+def in_file_name(question: Question) -> tuple[str, ...]:
+    """What the name of a file says of the asked pipeline; nothing of the one shown first."""
+    return () if question.pipeline is None else (f"pipeline-{question.pipeline}",)
+
+
 def with_pipeline(question: Question, pipelines: Mapping[int, str]) -> tuple[Question, int | None]:
     """The question with a pipeline that exists, and that pipeline's id.
 

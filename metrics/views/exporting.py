@@ -3,7 +3,7 @@
 from django.http import Http404, HttpRequest, HttpResponse
 
 from metrics.charts import Chart, csv_file, svg_file
-from metrics.views.asking import Asked
+from metrics.views.asking import Asked, in_file_name
 
 
 def chart_response(
@@ -15,7 +15,8 @@ def chart_response(
     told = (company.name, filters.pipeline, filters.segment, filters.quarter)
     caption = " · ".join(one for one in told if one)
     quarter = asked.quarters[-1] if asked.quarters else "none"
-    return file_response(request, chart, kind=kind, caption=caption, named=quarter)
+    named = "-".join((*in_file_name(asked.question), quarter))
+    return file_response(request, chart, kind=kind, caption=caption, named=named)
 
 
 def file_response(

@@ -30,7 +30,7 @@ from metrics.selectors.drill import (
 )
 from metrics.selectors.drill_query import ACCEPTS, DrillQuestion, drill_question
 from metrics.selectors.filters import Question, question_from
-from metrics.views.asking import style_of, with_pipeline
+from metrics.views.asking import in_file_name, pipeline_name, style_of, with_pipeline
 from pipeline.exports import write_csv
 from pipeline.views.deal_asking import deal_prefix
 
@@ -42,6 +42,7 @@ class _Answer:
     """The deals that were asked for, or the sentence that says why there are none to list."""
 
     question: Question
+    pipeline: str  # its name, where one has to be named
     drilled: DrillQuestion
     quarter: Quarter | None
     found: FoundDeals | None
@@ -72,9 +73,8 @@ def _answer(request: HttpRequest) -> _Answer:
     query = dict(request.GET.lists())
     drilled = drill_question(query)
     own = {name: values for name, values in query.items() if name not in ACCEPTS}
-    question, pipeline_id = with_pipeline(
-        question_from(own, accepts=("pipeline",)), figures.pipelines_of(company=company)
-    )
+    pipelines = figures.pipelines_of(company=company)
+    question, pipeline_id = with_pipeline(question_from(own, accepts=("pipeline",)), pipelines)
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     named = {quarter.label: quarter for quarter in quarters}
     newest = quarters[-1].label if quarters else ""
@@ -96,7 +96,8 @@ def _answer(request: HttpRequest) -> _Answer:
             refused = _("This quarter has no stage of that number.")
         except ValueError:
             refused = _("There is no segment of that name.")
-    return _Answer(question, drilled, quarter, found, refused)
+    named_pipeline = pipeline_name(question, pipelines)
+    return _Answer(question, named_pipeline, drilled, quarter, found, refused)
 
 
 def _no_quarter(question: Question) -> str:
@@ -126,7 +127,9 @@ def _page(request: HttpRequest, answer: _Answer, style: Style) -> DealsPage | No
 
     start = (page - 1) * PAGE
     return DealsPage(
-        words=drill_words.drill_words(found=found, quarter=quarter.label, style=style),
+        words=drill_words.drill_words(
+            found=found, quarter=quarter.label, style=style, pipeline=answer.pipeline
+        ),
         rows=rows,
         total=found.count,
         count=formats.number(found.count, style) or "",
@@ -194,7 +197,8 @@ def funnel_deals_file(request: HttpRequest) -> HttpResponse:
         rows=drill_file_rows(company=company, found=found),
     )
     file.seek(0)
-    name = f"{company.slug}-{quarter.label}-{found.asked.figure}.csv"
+    told = (company.slug, *in_file_name(answer.question), quarter.label, found.asked.figure)
+    name = f"{'-'.join(told)}.csv"
     response = FileResponse(
         file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8"
     )

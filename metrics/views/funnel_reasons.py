@@ -11,7 +11,7 @@ from accounts.access import company_view
 from metrics.selectors import figures
 from metrics.selectors.filters import question_from
 from metrics.selectors.reasons import stage_reasons
-from metrics.views.asking import style_of, with_pipeline
+from metrics.views.asking import pipeline_name, style_of, with_pipeline
 
 
 @company_view("deal.view")
@@ -20,7 +20,8 @@ def funnel_reasons(request: HttpRequest) -> HttpResponse:
     """With htmx only the part; followed as a link, a page around it."""
     company = request.company  # type: ignore[attr-defined]
     question = question_from(dict(request.GET.lists()), accepts=("pipeline", "at", "unit"))
-    question, pipeline_id = with_pipeline(question, figures.pipelines_of(company=company))
+    pipelines = figures.pipelines_of(company=company)
+    question, pipeline_id = with_pipeline(question, pipelines)
     quarters = figures.quarters_of(company=company, pipeline_id=pipeline_id)
     named = {quarter.label: quarter for quarter in quarters}
     quarter = named.get(question.quarter or (quarters[-1].label if quarters else ""))
@@ -36,6 +37,7 @@ def funnel_reasons(request: HttpRequest) -> HttpResponse:
                 style=style_of(request),
                 pipeline_id=pipeline_id,
                 pipeline=question.pipeline,
+                pipeline_name=pipeline_name(question, pipelines),
             )
         except ValueError:
             reasons = None  # no segment's name: the sentence says that there is nothing

@@ -21,7 +21,7 @@ from metrics.selectors.definitions import terms
 from metrics.selectors.quarter_reviews import Written, written_of
 from metrics.selectors.quarters_picker import query_of
 from metrics.services.quarter_reviews import write_review
-from metrics.views.asking import style_of
+from metrics.views.asking import in_file_name, style_of
 from metrics.views.quarters_asking import OneQuarter, address, one_quarter
 from pipeline.services.history import NotFound
 from pipeline.views import answers
@@ -102,7 +102,7 @@ def quarter_review_file(request: HttpRequest, label: str, kind: str) -> HttpResp
         )
     response = HttpResponse(body, content_type=_KINDS[kind])
     company = request.company  # type: ignore[attr-defined]
-    name = f"{company.slug}-{label}-review.{kind}"
+    name = "-".join((company.slug, *in_file_name(asked.question), label, f"review.{kind}"))
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

@@ -26,7 +26,7 @@ from metrics.selectors.quarters_versions import (
     signatures,
     versions_by_quarter,
 )
-from metrics.views.asking import Empty, style_of, with_pipeline
+from metrics.views.asking import Empty, in_file_name, style_of, with_pipeline
 from metrics.views.quarters_asking import address, drawn
 from metrics.views.quarters_charts import multiples
 from pipeline.exports import write_csv
@@ -155,5 +155,6 @@ def quarter_export(request: HttpRequest) -> HttpResponse:
     file = io.BytesIO()
     write_csv(file, headings=headings, rows=rows)
     response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{company.slug}-quarters.csv"'
+    name = "-".join((company.slug, *in_file_name(asked.question), "quarters"))
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

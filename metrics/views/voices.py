@@ -29,7 +29,7 @@ from metrics.selectors.voices import (
     voices_file_rows,
     voices_headings,
 )
-from metrics.views.asking import Empty, style_of, with_pipeline
+from metrics.views.asking import Empty, in_file_name, style_of, with_pipeline
 from metrics.views.reviews import here
 from pipeline.exports import Value, write_csv
 from pipeline.views.deal_asking import deal_prefix
@@ -158,14 +158,16 @@ def _page(request: HttpRequest) -> VoicesPage:
 
 
 def _empty(request: HttpRequest, asked: _Asked, found: Voices) -> Empty:
-    reviews = here(request, "review_list") + "?kind=lost_interview"
+    question = asked.question
+    wide = question.query(quarter=None, segment="all")  # all that this page can show
+    reviews = here(request, "review_list") + f"{wide}&kind=lost_interview".replace("?&", "?")
     if found.elsewhere:
         return Empty(
             _("No interview about these deals"),
             _("The finished interviews are about deals of other quarters or segments."),
-            here(request, "voices") if asked.question.query() != "?" else reviews,
+            here(request, "voices") + wide if question.query() != wide else reviews,
             _("Show all deals of the last quarters")
-            if asked.question.query() != "?"
+            if question.query() != wide
             else _("See whom to ask next"),
         )
     return Empty(
@@ -221,6 +223,6 @@ def _file(
     response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
     period = "-to-".join(dict.fromkeys(q.label for q in (asked.chosen[:1] + asked.chosen[-1:])))
     slug = request.company.slug  # type: ignore[attr-defined]
-    parts = [slug, name, *([period] if period else [])]
+    parts = [slug, *in_file_name(asked.question), name, *([period] if period else [])]
     response["Content-Disposition"] = f'attachment; filename="{"-".join(parts)}.csv"'
     return response

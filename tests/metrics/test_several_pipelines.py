@@ -131,6 +131,7 @@ def test_the_funnel_and_the_deals_behind_it_are_of_the_pipeline(two: Two) -> Non
         count = re.search(r'<tr class="sum"><th scope="row">(\d+) deals?<', listed)
         assert (count.group(1) if count else "0") == text, href
         assert "Classic" not in listed
+        assert "Q1 2026 (Partners &amp; &lt;friends&gt;)" in listed
         [back] = {link for link in links(listed, "funnel/?") if "pipeline=" in link}
         assert read(two.manager, back)
     rows = table(two.manager, f"funnel/chart/funnel.csv{two.query}")
@@ -141,7 +142,7 @@ def test_the_funnel_and_the_deals_behind_it_are_of_the_pipeline(two: Two) -> Non
 
 def test_the_reasons_for_losses_are_of_the_pipeline(two: Two) -> None:
     html = read(two.manager, f"funnel/reasons/{two.query}&at=1")
-    assert "Lost at Due in Q1 2026: 30 deals" in html
+    assert "Lost at Due in Q1 2026 (Partners &amp; &lt;friends&gt;): 30 deals" in html
     [link, *_] = links(html, "funnel/deals/?")
     assert f"pipeline={two.partners.pipeline.pk}" in link
     assert "30 deals" in read(two.manager, link)
@@ -314,6 +315,33 @@ def test_two_voices_are_about_the_pipelines_losses(two: Two) -> None:
     page = two.manager.get(f"{HOME}voices/{two.query}").context["page"]
     assert page.filters.pipeline == "Partners & <friends>"
     assert f"pipeline={two.partners.pipeline.pk}" in page.deals_csv
+    # Nobody was interviewed: whom to ask is a buyer of that pipeline too.
+    assert page.empty.href.endswith(
+        f"reviews/?pipeline={two.partners.pipeline.pk}&kind=lost_interview"
+    )
+    assert "pipeline" not in two.manager.get(f"{HOME}voices/").context["page"].empty.href
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("funnel/chart/funnel.csv", ""),
+        ("velocity/chart/trend.csv", ""),
+        ("funnel/deals/deals.csv", "&figure=won"),
+        ("quarters/quarters.csv", ""),
+        ("quarters/2026-Q1/review/xlsx/", ""),
+        ("voices/deals.csv", ""),
+        ("voices/coverage.csv", ""),
+    ],
+)
+def test_two_files_of_one_quarter_are_told_apart_by_name(two: Two, path: str, query: str) -> None:
+    """The pipeline shown first needs no name, as in the addresses of pages."""
+    named = f'filename="alpha-pipeline-{two.partners.pipeline.pk}-'
+    second = two.manager.get(f"{HOME}{path}{two.query}{query}")
+    first = two.manager.get(f"{HOME}{path}?q=2026-Q1{query}")
+    assert all(b"".join(file) for file in (second, first))  # read, so that nothing stays open
+    assert named in second["Content-Disposition"]
+    assert "pipeline" not in first["Content-Disposition"]
 
 
 def test_a_leader_reads_every_pipeline(two: Two) -> None:
