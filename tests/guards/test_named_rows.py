@@ -133,8 +133,9 @@ NUMBERS = {
     "work_out": "which button was pressed",
     "year": "a year",
 }
-# Words in addresses that bring other fields than those of the matrix do.
-WORDS = {"field": ("rep", "source", "product"), "catalogue": ("reps", "lost-reasons")}
+# Fields and catalogues whose pages have other fields than those of the matrix do, and an entry.
+FIELDS = ("rep", "source", "product")
+CATALOGUES: dict[str, Row] = {"reps": lambda w: w.reps["Ada"].pk, "lost-reasons": _reason("other")}
 # What pages take, and no page of this test shows: (method, page, field, what else is sent).
 UNSEEN: list[tuple[str, str, str, dict[str, str]]] = [
     ("post", "pipeline:note_add", "activity", {"body": "Called back", "key": "a"}),
@@ -179,12 +180,15 @@ def offered(client: Client, world: World) -> list[Sent]:
 
 
 def other_words(page: Page, url: str, workspace: Workspace) -> Iterator[str]:
-    """The same address with each of the WORDS; why a deal was lost is asked of one that was."""
-    for argument, words in WORDS.items():
-        if argument in page.arguments:
-            for word in words:
-                yield url.replace(f"/{ARGUMENTS[argument]}/", f"/{word}/")
+    """The same address of other fields, and of entries of other catalogues; why a deal was lost is
+    asked of one that was."""
+    if "catalogue" in page.arguments:
+        for name, row in CATALOGUES.items():
+            there = url.replace(f"/{ARGUMENTS['catalogue']}/", f"/{name}/")
+            yield there.replace(f"/{url_tree._product(workspace)}/", f"/{row(workspace)}/")
     if "field" in page.arguments:
+        for name in FIELDS:
+            yield url.replace(f"/{ARGUMENTS['field']}/", f"/{name}/")
         kwargs = {"company_slug": workspace.company.slug, "deal_id": workspace.deals["lost late"]}
         yield reverse(page.name, kwargs={**kwargs, "field": "lost_reason"})
 
