@@ -1,9 +1,8 @@
 // What every page needs: toast, copy link, print, busy state, theme without a reload.
 // Only delegated listeners, so that swapped fragments need no start-up of their own.
 
-// htmx puts its start off to a moment after the page has loaded: a key or a click until then would
-// leave the page where a dialog was meant. A second start finds nothing to do.
-document.addEventListener("DOMContentLoaded", () => globalThis.htmx?.initialize());
+// htmx would start a moment after loading: a key until then would leave the page.
+addEventListener("DOMContentLoaded", () => globalThis.htmx?.initialize());
 
 const toast = document.querySelector(".toast");
 let leaving;
@@ -111,7 +110,6 @@ document.addEventListener("click", (event) => {
 });
 
 // Scripts work: what only they can do may show.
-for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
-document.addEventListener("htmx:after:swap", () => {
-  for (const element of document.querySelectorAll("[data-needs-script][hidden]")) element.hidden = false;
-});
+const show = () => document.querySelectorAll("[data-needs-script]").forEach((element) => { element.hidden = false; });
+show();
+document.addEventListener("htmx:after:swap", show);

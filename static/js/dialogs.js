@@ -1,5 +1,5 @@
 // A link with hx-get and hx-target="#dialog-host" opens its page in a dialog. Without scripts it
-// is a page. `command` buttons open static dialogs natively; older browsers get it from here.
+// is a page. `command` buttons open static dialogs natively; older browsers get it here.
 
 let opener;
 

@@ -32,8 +32,7 @@ document.addEventListener("keydown", (event) => {
   items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
 });
 
-// A move that is sent closes its menu, wherever it stands: the page that comes back keeps it open
-// otherwise. Focus goes back to the button.
+// A move that is sent closes its menu, which would stay open. Focus goes back to the button.
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement?.matches?.("form")) ctx.sourceElement.closest(".moves:popover-open")?.hidePopover();
 });

@@ -1,5 +1,5 @@
-// Chart tips: for the pointer, and for arrow keys on a focused chart. All of it stands in the
-// table under the chart as well.
+// Chart tips: for the pointer, and for arrow keys on a focused chart. The table under
+// the chart says it too.
 
 const tip = document.createElement("div");
 tip.className = "tip";
